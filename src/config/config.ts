@@ -1,0 +1,72 @@
+/** The configuration after defaults, file, environment and flags: what `src/config/schema.ts` produces. */
+
+import type { Cidr, IpAddress } from "../stun/address.ts";
+
+export interface Config {
+  /** Listen addresses for every port. Default: 0.0.0.0 and ::, the latter left out where the machine has no IPv6. */
+  readonly hosts: readonly IpAddress[];
+  /** True when `hosts` is the default, so that a missing family is no error. */
+  readonly hostsAreDefault: boolean;
+  /** HTTP and WebSocket (TCP). 0 picks a free port. */
+  readonly httpPort: number;
+  /** STUN and TURN (UDP). 0 picks a free port. */
+  readonly turnPort: number;
+  /** https and wss (TCP); undefined: no TLS. 0 picks a free port. */
+  readonly tls: { readonly port: number; readonly certFile: string; readonly keyFile: string } | undefined;
+  /** The name that iceServers and links carry; undefined: the name that the client used to reach us. */
+  readonly publicHost: string | undefined;
+  /** The public addresses of a 1:1 NAT in front of us, at most one per family. */
+  readonly externalIps: readonly IpAddress[];
+  readonly relayPorts: { readonly min: number; readonly max: number };
+  readonly realm: string;
+  /** Newest first; never empty: with none configured there is a random one for the run (`secretIsRandom`). */
+  readonly secrets: readonly string[];
+  readonly secretIsRandom: boolean;
+  readonly users: readonly { readonly name: string; readonly password: string }[];
+  /** Lifetime of issued credentials. */
+  readonly ttlSeconds: number;
+  readonly roomSize: number;
+  readonly createOnJoin: boolean;
+  /** In a room of two `leave` clears the room; default: roomSize === 2. */
+  readonly clearOnLeave: boolean;
+  readonly resumeSeconds: number;
+  readonly allowRelayTo: readonly Cidr[];
+  readonly denyRelayTo: readonly Cidr[];
+  /** Opens the private ranges as relay targets. */
+  readonly lan: boolean;
+  /** Opens loopback as relay target, and lifts every per-source limit for clients on loopback. */
+  readonly dev: boolean;
+  readonly adminHost: string;
+  readonly adminPort: number;
+  readonly logLevel: "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
+  /** Proxies whose X-Forwarded-For is believed. */
+  readonly trustedProxies: readonly Cidr[];
+  /** Origins that may open a WebSocket; empty: every origin. */
+  readonly allowedOrigins: readonly string[];
+  /** How long SIGTERM lets members go before sockets are cut. */
+  readonly shutdownSeconds: number;
+  readonly limits: ConfigLimits;
+}
+
+export interface ConfigLimits {
+  // signaling
+  readonly maxMessageBytes: number;
+  readonly messagesPerSecond: number;
+  readonly messageBurst: number;
+  readonly maxRooms: number;
+  readonly maxRoomsPerAddress: number;
+  readonly maxConnections: number;
+  readonly maxConnectionsPerAddress: number;
+  readonly heartbeatSeconds: number;
+  /** A connection that has not joined after this is closed. */
+  readonly joinTimeoutSeconds: number;
+  // relay
+  readonly maxAllocations: number;
+  readonly maxAllocationsPerAddress: number;
+  /** Default 12 × (roomSize − 1). */
+  readonly maxAllocationsPerUser: number;
+  readonly maxPermissionsPerAllocation: number;
+  readonly maxChannelsPerAllocation: number;
+  readonly unauthenticatedBurst: number;
+  readonly unauthenticatedPerSecond: number;
+}

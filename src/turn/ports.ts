@@ -1,0 +1,143 @@
+/**
+ * What the relay asks of the world. The relay's rules never open a socket and never ask the time: bytes and an
+ * address come in, answers go to a `ClientLink` or a `RelaySocket`, and the clock is a function.
+ */
+
+import type { IpAddress, IpFamily, TransportAddress } from "../stun/address.ts";
+
+/** Milliseconds that only rise; the zero is anywhere. */
+export type MonotonicClock = () => number;
+
+export type ClientTransport = "udp" | "tcp" | "tls";
+
+/** One client's 5-tuple: where it sends from, where it reached us, and the way back. */
+export interface ClientLink {
+  readonly transport: ClientTransport;
+  readonly remote: TransportAddress;
+  readonly local: TransportAddress;
+  /** Owned by the relay: what this 5-tuple has. The listener must not touch it. */
+  relayState: unknown;
+  /** Sends one STUN message. The bytes are not kept or changed after the call. */
+  send(message: Uint8Array): void;
+  /** Sends buffer[start, end) as ChannelData, with the padding that the transport wants (RFC 8656 section 12.5). */
+  sendChannelData(channelNumber: number, buffer: Uint8Array, start: number, end: number): void;
+  /** The relay now holds state for this 5-tuple: the same link must be given for its next packets. */
+  retain(): void;
+  /** The relay holds nothing more for this 5-tuple. */
+  release(): void;
+}
+
+/** A destination that a relay socket has prepared for; opaque to the relay but for the address. */
+export interface RelayDestination {
+  readonly address: TransportAddress;
+}
+
+/** One relayed transport address. */
+export interface RelaySocket {
+  /** What the client is told and other members send to: XOR-RELAYED-ADDRESS. */
+  readonly relayedAddress: TransportAddress;
+  /** Prepares a destination once, so that sending to it costs no look-up. */
+  destination(address: TransportAddress): RelayDestination;
+  /** Sends buffer[start, end) to the destination. The bytes are not kept after the call. */
+  send(destination: RelayDestination, buffer: Uint8Array, start: number, end: number): void;
+  /** Packets go to this receiver from now on. */
+  onPacket(receiver: RelayPacketReceiver): void;
+  /** Idempotent. */
+  close(): void;
+}
+
+/** Called for every packet that reaches a relay socket. `source` is only valid during the call. */
+export type RelayPacketReceiver = (
+  source: TransportAddress,
+  buffer: Uint8Array,
+  start: number,
+  end: number,
+) => void;
+
+export type RelayPortParity = "any" | "even" | "even-with-next";
+
+export interface RelaySocketRequest {
+  readonly family: IpFamily;
+  readonly parity: RelayPortParity;
+}
+
+/** `next` holds the odd port above an even one, when "even-with-next" was asked for. */
+export type RelaySocketResult =
+  | { readonly ok: true; readonly socket: RelaySocket; readonly next?: RelaySocket }
+  | { readonly ok: false; readonly reason: "family-unsupported" | "no-port" };
+
+export interface RelayAllocator {
+  /** Whether relayed addresses of this family can be had at all. */
+  supports(family: IpFamily): boolean;
+  /** Calls `done` exactly once, now or later. */
+  open(request: RelaySocketRequest, done: (result: RelaySocketResult) => void): void;
+}
+
+/** Who is behind a TURN username. */
+export interface TurnUser {
+  /** The quota's unit: the user part of a REST username, or a static user's name. */
+  readonly userId: string;
+  /** Candidates for the long-term key (RFC 8489 section 9.2.2), newest secret first; never empty. */
+  readonly keys: readonly Uint8Array[];
+  /** Set for a room's credentials. */
+  readonly room?: { readonly roomKey: string; readonly peer: string };
+}
+
+export interface CredentialVerifier {
+  /** Undefined for an unknown user and for an expired username alike: the answer is the same 401. */
+  findUser(username: string): TurnUser | undefined;
+}
+
+export type RelayTargetVerdict =
+  /** Packets may go there through a relay socket. */
+  | "allowed"
+  /** One of our own relay addresses: only live relayed addresses there are reached, inside the process. */
+  | "own"
+  | "denied";
+
+export interface RelayTargetPolicy {
+  judge(target: IpAddress): RelayTargetVerdict;
+}
+
+/** Why an allocation ended. */
+export type AllocationEnd =
+  | "refresh-zero"
+  | "expired"
+  | "link-closed"
+  | "replaced"
+  | "room-left"
+  | "shutdown";
+
+/** Why a packet on the data path went nowhere. */
+export type DropReason =
+  | "no-permission"
+  | "no-channel"
+  | "no-allocation"
+  | "own-address"
+  | "target-denied"
+  | "malformed"
+  | "rate-limited"
+  | "amplification";
+
+export interface AllocationSummary {
+  readonly userId: string;
+  readonly roomKey?: string;
+  readonly peer?: string;
+  readonly client: TransportAddress;
+  readonly transport: ClientTransport;
+  readonly relayedAddress: TransportAddress;
+}
+
+/** Observers. They may fail; the relay does not (`TurnServer` catches). Nothing here is called per relayed packet but `packetDropped`. */
+export interface TurnEvents {
+  allocationCreated?(allocation: AllocationSummary): void;
+  allocationClosed?(
+    allocation: AllocationSummary,
+    why: AllocationEnd,
+    counts: { sentPackets: number; sentBytes: number; receivedPackets: number; receivedBytes: number },
+  ): void;
+  requestAnswered?(method: number, errorCode: number | undefined): void;
+  packetDropped?(why: DropReason): void;
+  /** A target that the policy refused, for the notice to its member. */
+  targetRefused?(allocation: AllocationSummary, target: IpAddress): void;
+}
