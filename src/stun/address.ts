@@ -68,7 +68,7 @@ function readDottedDecimal(text: string, start: number, end: number): number {
       continue;
     }
     if (code < 0x30 || code > 0x39 || octet === 0) return -1;
-    octet = (octet < 0 ? 0 : octet) * 10 + (code - 0x30);
+    octet = (octet === -1 ? 0 : octet) * 10 + (code - 0x30);
     if (octet > 255) return -1;
     digits++;
   }

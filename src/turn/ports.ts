@@ -4,19 +4,23 @@
  */
 
 import type { IpAddress, IpFamily, TransportAddress } from "../stun/address.ts";
+import type { Allocation } from "./allocation.ts";
 
 /** Milliseconds that only rise; the zero is anywhere. */
 export type MonotonicClock = () => number;
 
 export type ClientTransport = "udp" | "tcp" | "tls";
 
+/** An allocation, or the transaction of an Allocate whose relay socket is still being opened. */
+export type LinkHolding = Allocation | { readonly kind: "pending"; readonly transactionId: Uint8Array };
+
 /** One client's 5-tuple: where it sends from, where it reached us, and the way back. */
 export interface ClientLink {
   readonly transport: ClientTransport;
   readonly remote: TransportAddress;
   readonly local: TransportAddress;
-  /** Owned by the relay: what this 5-tuple has. The listener must not touch it. */
-  relayState: unknown;
+  /** Owned by the relay: what this 5-tuple holds. A listener sets it to undefined once and leaves it alone. */
+  holding: LinkHolding | undefined;
   /** Sends one STUN message. The bytes are not kept or changed after the call. */
   send(message: Uint8Array): void;
   /** Sends buffer[start, end) as ChannelData, with the padding that the transport wants (RFC 8656 section 12.5). */
@@ -93,6 +97,8 @@ export type RelayTargetVerdict =
   | "allowed"
   /** One of our own relay addresses: only live relayed addresses there are reached, inside the process. */
   | "own"
+  /** Our own, but open (loopback under --dev): live relayed addresses inside the process, all else by socket. */
+  | "own-open"
   | "denied";
 
 export interface RelayTargetPolicy {
@@ -108,16 +114,21 @@ export type AllocationEnd =
   | "room-left"
   | "shutdown";
 
-/** Why a packet on the data path went nowhere. */
+/** Why a packet went nowhere. */
 export type DropReason =
+  /** Not STUN, not ChannelData, or neither in a shape that can be answered. */
+  | "malformed"
+  /** The source asked for more unauthenticated answers than its bucket holds. */
+  | "rate-limited"
+  /** The unauthenticated answer would have been too large for the request. */
+  | "amplification"
+  | "no-allocation"
   | "no-permission"
   | "no-channel"
-  | "no-allocation"
+  /** From or to an address of our own that is no live relayed address. */
   | "own-address"
-  | "target-denied"
-  | "malformed"
-  | "rate-limited"
-  | "amplification";
+  /** Between two members of different rooms. */
+  | "other-room";
 
 export interface AllocationSummary {
   readonly userId: string;
@@ -128,16 +139,22 @@ export interface AllocationSummary {
   readonly relayedAddress: TransportAddress;
 }
 
-/** Observers. They may fail; the relay does not (`TurnServer` catches). Nothing here is called per relayed packet but `packetDropped`. */
+/** What an allocation has carried: sent to relay targets, received from them. */
+export interface RelayCounts {
+  sentPackets: number;
+  sentBytes: number;
+  receivedPackets: number;
+  receivedBytes: number;
+}
+
+/** Observers: they may fail, the relay does not. Packets are counted (`TurnServer.counters`), not announced. */
 export interface TurnEvents {
   allocationCreated?(allocation: AllocationSummary): void;
-  allocationClosed?(
-    allocation: AllocationSummary,
-    why: AllocationEnd,
-    counts: { sentPackets: number; sentBytes: number; receivedPackets: number; receivedBytes: number },
-  ): void;
+  allocationClosed?(allocation: AllocationSummary, why: AllocationEnd, counts: Readonly<RelayCounts>): void;
+  /** `errorCode` is undefined for a success. */
   requestAnswered?(method: number, errorCode: number | undefined): void;
-  packetDropped?(why: DropReason): void;
-  /** A target that the policy refused, for the notice to its member. */
+  /** The policy refused a target. */
   targetRefused?(allocation: AllocationSummary, target: IpAddress): void;
+  /** An observer threw, or the relay met a defect of its own while handling one packet. */
+  failed?(error: unknown): void;
 }

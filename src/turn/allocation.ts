@@ -1,0 +1,146 @@
+/** One allocation (RFC 8656 section 3.2): a client's 5-tuple, its relayed address, its permissions and channels. */
+
+import { type IpAddress, sameIp, sameTransportAddress, type TransportAddress } from "../stun/address.ts";
+import type {
+  AllocationSummary,
+  ClientLink,
+  RelayCounts,
+  RelayDestination,
+  RelaySocket,
+  RelayTargetVerdict,
+  TurnUser,
+} from "./ports.ts";
+
+/** RFC 8656 section 9: "The Permission Lifetime MUST be 300 seconds". */
+export const PERMISSION_LIFETIME_MS = 300_000;
+/** RFC 8656 section 12: "Channel bindings last for 10 minutes unless refreshed". */
+export const CHANNEL_LIFETIME_MS = 600_000;
+
+/** Lets packets pass to and from every port of one IP address. */
+export interface Permission {
+  readonly ip: IpAddress;
+  /** Fixed when it was installed: never "denied". */
+  readonly verdict: Exclude<RelayTargetVerdict, "denied">;
+  expiresAtMs: number;
+}
+
+export interface ChannelBinding {
+  readonly number: number;
+  readonly destination: RelayDestination;
+  /** A binding without a live permission carries nothing. */
+  permission: Permission;
+  expiresAtMs: number;
+}
+
+export interface AllocationInit {
+  readonly link: ClientLink;
+  readonly relay: RelaySocket;
+  readonly user: TurnUser;
+  readonly username: string;
+  readonly key: Uint8Array;
+  /** Of the Allocate that made it: a retransmission gets the same answer again. */
+  readonly transactionId: Uint8Array;
+  readonly expiresAtMs: number;
+  readonly nowMs: number;
+  /** The RESERVATION-TOKEN that came with it. */
+  readonly reservationToken?: Uint8Array | undefined;
+}
+
+export class Allocation implements RelayCounts {
+  readonly kind = "allocation";
+  readonly link: ClientLink;
+  readonly relay: RelaySocket;
+  readonly user: TurnUser;
+  readonly username: string;
+  /** Kept for life, so that a rotated secret does not break a Refresh. */
+  readonly key: Uint8Array;
+  readonly transactionId: Uint8Array;
+  readonly reservationToken: Uint8Array | undefined;
+  expiresAtMs: number;
+  /** When it last carried a packet; at first, when it was made. */
+  lastRelayedAtMs: number;
+  sentPackets = 0;
+  sentBytes = 0;
+  receivedPackets = 0;
+  receivedBytes = 0;
+  /** A few each: a short list is faster than a Map, and smaller. */
+  readonly permissions: Permission[] = [];
+  readonly channels: ChannelBinding[] = [];
+
+  constructor(init: AllocationInit) {
+    this.link = init.link;
+    this.relay = init.relay;
+    this.user = init.user;
+    this.username = init.username;
+    this.key = init.key;
+    this.transactionId = init.transactionId;
+    this.reservationToken = init.reservationToken;
+    this.expiresAtMs = init.expiresAtMs;
+    this.lastRelayedAtMs = init.nowMs;
+  }
+
+  /** The live permission for this address, if any. */
+  permissionFor(ip: IpAddress, nowMs: number): Permission | undefined {
+    for (const permission of this.permissions) {
+      if (sameIp(permission.ip, ip)) return permission.expiresAtMs > nowMs ? permission : undefined;
+    }
+    return undefined;
+  }
+
+  /** The live binding of this channel number, if any. */
+  channelByNumber(number: number, nowMs: number): ChannelBinding | undefined {
+    for (const channel of this.channels) {
+      if (channel.number === number) return channel.expiresAtMs > nowMs ? channel : undefined;
+    }
+    return undefined;
+  }
+
+  /** The live binding to this transport address, if any. */
+  channelTo(address: TransportAddress, nowMs: number): ChannelBinding | undefined {
+    for (const channel of this.channels) {
+      if (sameTransportAddress(channel.destination.address, address)) {
+        return channel.expiresAtMs > nowMs ? channel : undefined;
+      }
+    }
+    return undefined;
+  }
+
+  /** Installs or refreshes the permission for this address (RFC 8656 section 9). */
+  permit(ip: IpAddress, verdict: Permission["verdict"], nowMs: number): Permission {
+    const expiresAtMs = nowMs + PERMISSION_LIFETIME_MS;
+    const known = this.permissions.find((permission) => sameIp(permission.ip, ip));
+    if (known !== undefined) {
+      known.expiresAtMs = expiresAtMs;
+      return known;
+    }
+    const permission = { ip, verdict, expiresAtMs };
+    this.permissions.push(permission);
+    // A channel may have outlived the permission that it was bound with.
+    for (const channel of this.channels) {
+      if (sameIp(channel.destination.address, ip)) channel.permission = permission;
+    }
+    return permission;
+  }
+
+  /** Forgets expired permissions and channels. */
+  forgetExpired(nowMs: number): void {
+    removeExpired(this.channels, nowMs);
+    removeExpired(this.permissions, nowMs);
+  }
+
+  summary(): AllocationSummary {
+    return {
+      userId: this.user.userId,
+      ...this.user.room,
+      client: this.link.remote,
+      transport: this.link.transport,
+      relayedAddress: this.relay.relayedAddress,
+    };
+  }
+}
+
+function removeExpired(list: { readonly expiresAtMs: number }[], nowMs: number): void {
+  for (let i = list.length - 1; i >= 0; i--) {
+    if ((list[i]?.expiresAtMs ?? 0) <= nowMs) list.splice(i, 1);
+  }
+}

@@ -1,0 +1,28 @@
+/** What a handler says to a request. One place turns it into bytes (`TurnServer`). */
+
+import type { StunAttribute, StunMessage } from "../stun/message.ts";
+import type { StunErrorCode } from "../stun/registry.ts";
+import type { ClientLink, TurnUser } from "./ports.ts";
+
+export type Answer =
+  | { readonly kind: "success"; readonly attributes: readonly StunAttribute[] }
+  | { readonly kind: "error"; readonly code: StunErrorCode; readonly attributes: readonly StunAttribute[] };
+
+export function success(...attributes: readonly StunAttribute[]): Answer {
+  return { kind: "success", attributes };
+}
+
+export function failure(code: StunErrorCode, ...attributes: readonly StunAttribute[]): Answer {
+  return { kind: "error", code, attributes };
+}
+
+/** A request whose MESSAGE-INTEGRITY has verified. */
+export interface AuthenticatedRequest {
+  readonly link: ClientLink;
+  readonly message: StunMessage;
+  readonly username: string;
+  readonly user: TurnUser;
+  /** The key that verified; every answer is protected with it. */
+  readonly key: Uint8Array;
+  readonly nowMs: number;
+}

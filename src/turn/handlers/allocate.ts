@@ -1,0 +1,216 @@
+/** Allocate (RFC 8656 section 7.2). The comments follow the section's numbered steps. */
+
+import type { IpFamily } from "../../stun/address.ts";
+import {
+  readAddressFamily,
+  readEvenPort,
+  readRequestedTransport,
+  readUint32,
+  uint32Attribute,
+  unknownAttributesAttribute,
+  xorAddressAttribute,
+} from "../../stun/attributes.ts";
+import { findAttribute, type StunMessage } from "../../stun/message.ts";
+import { ATTRIBUTE, PROTOCOL_UDP } from "../../stun/registry.ts";
+import { Allocation } from "../allocation.ts";
+import { type Answer, type AuthenticatedRequest, failure, success } from "../answer.ts";
+import type { LinkHolding, RelayPortParity, RelaySocket, RelaySocketResult } from "../ports.ts";
+import { closeAllocation, type RelayState } from "../relay-state.ts";
+import { receiveFromRelayTarget } from "./relay-data.ts";
+
+/** RFC 8656 section 3.2: the default lifetime. */
+const DEFAULT_LIFETIME_SECONDS = 600;
+/** RFC 8656 section 7.2 recommends a maximum of one hour. */
+const MAX_LIFETIME_SECONDS = 3600;
+/** Over its quota a user loses the allocation that has been idle for this long, if there is one. */
+const IDLE_REPLACEABLE_MS = 30_000;
+
+/** Calls `answer` once, now or when the relay socket is open; never when the 5-tuple is waiting for its first answer. */
+export function handleAllocate(
+  state: RelayState,
+  request: AuthenticatedRequest,
+  answer: (answer: Answer) => void,
+): void {
+  const { link, message } = request;
+
+  // 2. "The server checks if the 5-tuple is currently in use by an existing allocation. If yes [...] 437", but a retransmission
+  //    "MUST [...] send the same success response".
+  const { holding } = link;
+  if (holding !== undefined) {
+    const isRetransmission = sameBytes(holding.transactionId, message.transactionId);
+    if (!isRetransmission) return answer(failure(437));
+    if (holding.kind === "allocation") answer(allocateSuccess(holding, request));
+    return;
+  }
+
+  const wanted = readWanted(message);
+  if (wanted.kind === "error") return answer(wanted);
+  if (!state.allocator.supports(wanted.family)) return answer(failure(440));
+
+  if (wanted.reservationToken !== undefined) {
+    if (isOverQuota(state, request, 1)) return answer(failure(486));
+    const socket = state.reservations.take(wanted.reservationToken, request.user.userId, request.nowMs);
+    // 6. "If the token is not valid for some reason, the server MUST reject the request with a 508"
+    if (socket === undefined) return answer(failure(508));
+    link.retain();
+    return answer(install(state, request, wanted.lifetimeSeconds, socket));
+  }
+
+  // 9./10. Capacity and quota.
+  const ports = wanted.parity === "even-with-next" ? 2 : 1;
+  if (state.table.size + state.reservations.size + ports > state.limits.maxAllocations)
+    return answer(failure(508));
+  if (isOverQuota(state, request, ports)) return answer(failure(486));
+
+  const pending: LinkHolding = { kind: "pending", transactionId: message.transactionId.slice() };
+  link.holding = pending;
+  link.retain();
+  state.allocator.open({ family: wanted.family, parity: wanted.parity }, (result) => {
+    if (state.closed || link.holding !== pending) return giveBack(result);
+    link.holding = undefined;
+    if (result.ok) return answer(install(state, request, wanted.lifetimeSeconds, result.socket, result.next));
+    link.release();
+    answer(failure(result.reason === "family-unsupported" ? 440 : 508));
+  });
+}
+
+/** The client or the relay went away while the socket was being opened. */
+function giveBack(result: RelaySocketResult): void {
+  if (!result.ok) return;
+  result.socket.close();
+  result.next?.close();
+}
+
+interface Wanted {
+  readonly kind: "wanted";
+  readonly family: IpFamily;
+  readonly parity: RelayPortParity;
+  readonly lifetimeSeconds: number;
+  readonly reservationToken: Uint8Array | undefined;
+}
+
+function readWanted(message: StunMessage): Wanted | Extract<Answer, { kind: "error" }> {
+  const refuse = (code: 400 | 440 | 442) => failure(code) as Extract<Answer, { kind: "error" }>;
+  // 3. "If the REQUESTED-TRANSPORT attribute is not included or is malformed [...] 400. If [...] not supported [...] 442"
+  const transportValue = findAttribute(message, ATTRIBUTE.requestedTransport);
+  const transport = transportValue && readRequestedTransport(transportValue);
+  if (transport === undefined) return refuse(400);
+  if (transport !== PROTOCOL_UDP) return refuse(442);
+
+  // 4. DONT-FRAGMENT: "If [...] not supported [...] treat as an unknown comprehension-required attribute"
+  if (findAttribute(message, ATTRIBUTE.dontFragment) !== undefined) {
+    return {
+      kind: "error",
+      code: 420,
+      attributes: [unknownAttributesAttribute([ATTRIBUTE.dontFragment])],
+    };
+  }
+
+  // 5. "If the request contains a REQUESTED-ADDRESS-FAMILY [and a] RESERVATION-TOKEN [...] 400"; 6. the same for EVEN-PORT
+  const reservationToken = findAttribute(message, ATTRIBUTE.reservationToken);
+  const familyValue = findAttribute(message, ATTRIBUTE.requestedAddressFamily);
+  const evenPortValue = findAttribute(message, ATTRIBUTE.evenPort);
+  if (reservationToken !== undefined) {
+    if (familyValue !== undefined || evenPortValue !== undefined || reservationToken.length !== 8)
+      return refuse(400);
+  }
+
+  // 7. "If the server does not support the address family requested [...] 440"
+  const family = familyValue === undefined ? 4 : readAddressFamily(familyValue);
+  if (family === undefined) return refuse(400);
+  if (family === "unknown") return refuse(440);
+
+  // 8. EVEN-PORT
+  const evenPort = evenPortValue === undefined ? undefined : readEvenPort(evenPortValue);
+  if (evenPortValue !== undefined && evenPort === undefined) return refuse(400);
+  const parity = evenPort === undefined ? "any" : evenPort.reserveNext ? "even-with-next" : "even";
+
+  const lifetimeSeconds = readLifetime(message);
+  if (lifetimeSeconds === undefined) return refuse(400);
+  return {
+    kind: "wanted",
+    family,
+    parity,
+    lifetimeSeconds: lifetimeSeconds === 0 ? DEFAULT_LIFETIME_SECONDS : lifetimeSeconds,
+    reservationToken,
+  };
+}
+
+/**
+ * LIFETIME in seconds, at most the maximum (RFC 8656 section 7.2): the default without the attribute or below the default, and 0 where
+ * the client asks for 0. Undefined for a malformed one.
+ */
+export function readLifetime(message: StunMessage): number | undefined {
+  const value = findAttribute(message, ATTRIBUTE.lifetime);
+  if (value === undefined) return DEFAULT_LIFETIME_SECONDS;
+  const seconds = readUint32(value);
+  if (seconds === undefined || seconds === 0) return seconds;
+  return Math.min(Math.max(seconds, DEFAULT_LIFETIME_SECONDS), MAX_LIFETIME_SECONDS);
+}
+
+/** Makes room by replacing the user's idle allocation where one is; true when there is none. */
+function isOverQuota(state: RelayState, request: AuthenticatedRequest, ports: number): boolean {
+  const { limits, table } = state;
+  const { userId } = request.user;
+  const { remote } = request.link;
+  if (!state.isExempt(remote) && table.countOfClientIp(remote) >= limits.maxAllocationsPerAddress)
+    return true;
+  const held = table.ofUser(userId).size + state.reservations.countOfUser(userId);
+  let excess = held + ports - limits.maxAllocationsPerUser;
+  if (excess <= 0) return false;
+  for (const allocation of table.ofUser(userId)) {
+    if (excess <= 0) break;
+    if (allocation.lastRelayedAtMs + IDLE_REPLACEABLE_MS > request.nowMs) continue;
+    closeAllocation(state, allocation, "replaced");
+    excess--;
+  }
+  return excess > 0;
+}
+
+function install(
+  state: RelayState,
+  request: AuthenticatedRequest,
+  lifetimeSeconds: number,
+  relay: RelaySocket,
+  next?: RelaySocket,
+): Answer {
+  const { link, user, username, key } = request;
+  const nowMs = state.clock();
+  const allocation = new Allocation({
+    link,
+    relay,
+    user,
+    username,
+    key,
+    transactionId: request.message.transactionId.slice(),
+    expiresAtMs: nowMs + lifetimeSeconds * 1000,
+    nowMs,
+    reservationToken: next && state.reservations.hold(next, user.userId, nowMs),
+  });
+  link.holding = allocation;
+  state.table.add(allocation);
+  relay.onPacket((source, buffer, start, end) =>
+    receiveFromRelayTarget(state, allocation, source, buffer, start, end),
+  );
+  state.announce("allocationCreated", allocation.summary());
+  return allocateSuccess(allocation, request);
+}
+
+/** 11. "XOR-RELAYED-ADDRESS [...], LIFETIME [...], RESERVATION-TOKEN [...], XOR-MAPPED-ADDRESS" */
+function allocateSuccess(allocation: Allocation, request: AuthenticatedRequest): Answer {
+  const { transactionId } = request.message;
+  const remainingSeconds = Math.max(0, Math.ceil((allocation.expiresAtMs - request.nowMs) / 1000));
+  const attributes = [
+    xorAddressAttribute(ATTRIBUTE.xorRelayedAddress, allocation.relay.relayedAddress, transactionId),
+    xorAddressAttribute(ATTRIBUTE.xorMappedAddress, allocation.link.remote, transactionId),
+    uint32Attribute(ATTRIBUTE.lifetime, remainingSeconds),
+  ];
+  if (allocation.reservationToken !== undefined) {
+    attributes.push({ type: ATTRIBUTE.reservationToken, value: allocation.reservationToken });
+  }
+  return success(...attributes);
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return Buffer.compare(a, b) === 0;
+}

@@ -1,0 +1,56 @@
+/** CreatePermission (RFC 8656 section 10.2). All or nothing: a refused address leaves every permission as it was. */
+
+import { sameIp, type TransportAddress } from "../../stun/address.ts";
+import { readXorAddress } from "../../stun/attributes.ts";
+import { ATTRIBUTE } from "../../stun/registry.ts";
+import type { Allocation, Permission } from "../allocation.ts";
+import { type Answer, type AuthenticatedRequest, failure, success } from "../answer.ts";
+import type { RelayState } from "../relay-state.ts";
+
+export function handleCreatePermission(
+  state: RelayState,
+  request: AuthenticatedRequest,
+  allocation: Allocation,
+): Answer {
+  const { message, nowMs } = request;
+  allocation.forgetExpired(nowMs);
+
+  // "checks [...] that it contains at least one XOR-PEER-ADDRESS attribute [...] If any [is] invalid [...] 400"
+  const targets: { address: TransportAddress; verdict: Permission["verdict"] }[] = [];
+  for (const { type, value } of message.attributes) {
+    if (type !== ATTRIBUTE.xorPeerAddress) continue;
+    const address = readXorAddress(value, message.transactionId);
+    if (address === undefined) return failure(400);
+    const verdict = judgeTarget(state, allocation, address);
+    if (typeof verdict === "number") return failure(verdict);
+    targets.push({ address, verdict });
+  }
+  if (targets.length === 0) return failure(400);
+
+  // Over the bound: 403 and not 508, because Firefox gives up its whole TURN client on any error here but 403.
+  const isKnown = (ip: TransportAddress) => allocation.permissions.some((known) => sameIp(known.ip, ip));
+  const added = targets.filter(
+    ({ address }, i) => !isKnown(address) && targets.findIndex((t) => sameIp(t.address, address)) === i,
+  );
+  if (allocation.permissions.length + added.length > state.limits.maxPermissionsPerAllocation)
+    return failure(403);
+
+  for (const { address, verdict } of targets) allocation.permit(address, verdict, nowMs);
+  return success();
+}
+
+/**
+ * What the policy says of a target: 443 for an address of another family than the relayed one (RFC 8656 section 10.2), 403 where
+ * relaying there is "administratively prohibited".
+ */
+export function judgeTarget(
+  state: RelayState,
+  allocation: Allocation,
+  target: TransportAddress,
+): Permission["verdict"] | 403 | 443 {
+  if (target.family !== allocation.relay.relayedAddress.family) return 443;
+  const verdict = state.targets.judge(target);
+  if (verdict !== "denied") return verdict;
+  state.announce("targetRefused", allocation.summary(), target);
+  return 403;
+}

@@ -1,0 +1,150 @@
+/**
+ * The data path: Send indications and ChannelData from a client, packets from relay targets, and packets between two clients of this
+ * relay, which never leave the process (RFC 8656 sections 11 and 12). Nothing here answers; what may not pass is dropped and counted.
+ */
+
+import type { TransportAddress } from "../../stun/address.ts";
+import { readXorAddress } from "../../stun/attributes.ts";
+import { findAttribute, type StunMessage } from "../../stun/message.ts";
+import { ATTRIBUTE } from "../../stun/registry.ts";
+import type { Allocation, Permission } from "../allocation.ts";
+import { allocationOf } from "../authenticate.ts";
+import { CHANNEL_DATA_HEADER_BYTES } from "../channel-data.ts";
+import { encodeDataIndication } from "../data-indication.ts";
+import type { ClientLink, DropReason, RelayDestination } from "../ports.ts";
+import type { RelayState } from "../relay-state.ts";
+
+/** ChannelData in buffer[start, end), header included (section 12.6). */
+export function receiveChannelData(
+  state: RelayState,
+  link: ClientLink,
+  buffer: Uint8Array,
+  start: number,
+  end: number,
+): void {
+  const dataStart = start + CHANNEL_DATA_HEADER_BYTES;
+  if (dataStart > end) return drop(state, "malformed");
+  const number = ((buffer[start] ?? 0) << 8) | (buffer[start + 1] ?? 0);
+  const dataEnd = dataStart + (((buffer[start + 2] ?? 0) << 8) | (buffer[start + 3] ?? 0));
+  // Over UDP padding is allowed, so the datagram may be longer than its data; never shorter.
+  if (dataEnd > end) return drop(state, "malformed");
+  const nowMs = state.clock();
+  const allocation = liveAllocationOf(link, nowMs);
+  if (allocation === undefined) return drop(state, "no-allocation");
+  const channel = allocation.channelByNumber(number, nowMs);
+  if (channel === undefined) return drop(state, "no-channel");
+  if (channel.permission.expiresAtMs <= nowMs) return drop(state, "no-permission");
+  sendToTarget(state, allocation, channel.destination, channel.permission, buffer, dataStart, dataEnd, nowMs);
+}
+
+/** Send indication (section 11.2). */
+export function receiveSendIndication(state: RelayState, link: ClientLink, message: StunMessage): void {
+  const nowMs = state.clock();
+  const allocation = liveAllocationOf(link, nowMs);
+  if (allocation === undefined) return drop(state, "no-allocation");
+  const addressValue = findAttribute(message, ATTRIBUTE.xorPeerAddress);
+  const data = findAttribute(message, ATTRIBUTE.data);
+  const address = addressValue && readXorAddress(addressValue, message.transactionId);
+  // "If the Send indication [...] is missing any [attribute] or invalid, then [it] is silently discarded"; DONT-FRAGMENT, where not
+  // supported, is an unknown attribute.
+  const isWhole = address !== undefined && data !== undefined;
+  if (!isWhole || findAttribute(message, ATTRIBUTE.dontFragment) !== undefined)
+    return drop(state, "malformed");
+  const permission = allocation.permissionFor(address, nowMs);
+  if (permission === undefined) return drop(state, "no-permission");
+  const destination =
+    allocation.channelTo(address, nowMs)?.destination ?? allocation.relay.destination(address);
+  sendToTarget(state, allocation, destination, permission, data, 0, data.length, nowMs);
+}
+
+/** A packet from outside that reached the allocation's relay socket (sections 11.3 and 12.7). */
+export function receiveFromRelayTarget(
+  state: RelayState,
+  allocation: Allocation,
+  source: TransportAddress,
+  buffer: Uint8Array,
+  start: number,
+  end: number,
+): void {
+  const nowMs = state.clock();
+  if (allocation.expiresAtMs <= nowMs) return drop(state, "no-allocation");
+  const permission = allocation.permissionFor(source, nowMs);
+  if (permission === undefined) return drop(state, "no-permission");
+  // Our own clients are reached inside the process: whoever sends from our address by a socket is something else on this machine.
+  if (permission.verdict === "own") return drop(state, "own-address");
+  deliverToClient(state, allocation, source, buffer, start, end, nowMs);
+}
+
+function sendToTarget(
+  state: RelayState,
+  allocation: Allocation,
+  destination: RelayDestination,
+  permission: Permission,
+  buffer: Uint8Array,
+  start: number,
+  end: number,
+  nowMs: number,
+): void {
+  if (permission.verdict !== "allowed") {
+    const other = state.table.atRelayedAddress(destination.address);
+    if (other !== undefined) return sendInside(state, allocation, other, buffer, start, end, nowMs);
+    if (permission.verdict === "own") return drop(state, "own-address");
+  }
+  countSent(state, allocation, end - start, nowMs);
+  allocation.relay.send(destination, buffer, start, end);
+}
+
+/** From one client of this relay to another, as if through both relay sockets: same permissions, same counters. */
+function sendInside(
+  state: RelayState,
+  from: Allocation,
+  to: Allocation,
+  buffer: Uint8Array,
+  start: number,
+  end: number,
+  nowMs: number,
+): void {
+  if (from.user.room?.roomKey !== to.user.room?.roomKey) return drop(state, "other-room");
+  countSent(state, from, end - start, nowMs);
+  if (to.expiresAtMs <= nowMs) return drop(state, "no-allocation");
+  const source = from.relay.relayedAddress;
+  if (to.permissionFor(source, nowMs) === undefined) return drop(state, "no-permission");
+  state.counters.insidePackets++;
+  deliverToClient(state, to, source, buffer, start, end, nowMs);
+}
+
+function deliverToClient(
+  state: RelayState,
+  allocation: Allocation,
+  source: TransportAddress,
+  buffer: Uint8Array,
+  start: number,
+  end: number,
+  nowMs: number,
+): void {
+  allocation.lastRelayedAtMs = nowMs;
+  allocation.receivedPackets++;
+  allocation.receivedBytes += end - start;
+  state.counters.receivedPackets++;
+  state.counters.receivedBytes += end - start;
+  const channel = allocation.channelTo(source, nowMs);
+  if (channel !== undefined) allocation.link.sendChannelData(channel.number, buffer, start, end);
+  else allocation.link.send(encodeDataIndication(source, buffer, start, end));
+}
+
+function countSent(state: RelayState, allocation: Allocation, bytes: number, nowMs: number): void {
+  allocation.lastRelayedAtMs = nowMs;
+  allocation.sentPackets++;
+  allocation.sentBytes += bytes;
+  state.counters.sentPackets++;
+  state.counters.sentBytes += bytes;
+}
+
+function liveAllocationOf(link: ClientLink, nowMs: number): Allocation | undefined {
+  const allocation = allocationOf(link);
+  return allocation !== undefined && allocation.expiresAtMs > nowMs ? allocation : undefined;
+}
+
+function drop(state: RelayState, why: DropReason): void {
+  state.counters.drops[why]++;
+}

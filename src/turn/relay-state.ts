@@ -1,0 +1,95 @@
+/** What the relay's handlers share: its settings, its tables and its counters. */
+
+import type { IpAddress } from "../stun/address.ts";
+import type { Allocation } from "./allocation.ts";
+import type { AllocationTable } from "./allocation-table.ts";
+import type {
+  AllocationEnd,
+  DropReason,
+  MonotonicClock,
+  RelayAllocator,
+  RelayCounts,
+  RelayTargetPolicy,
+  TurnEvents,
+} from "./ports.ts";
+import type { Reservations } from "./reservations.ts";
+
+export interface TurnLimits {
+  readonly maxAllocations: number;
+  readonly maxAllocationsPerAddress: number;
+  readonly maxAllocationsPerUser: number;
+  readonly maxPermissionsPerAllocation: number;
+  readonly maxChannelsPerAllocation: number;
+  readonly unauthenticatedBurst: number;
+  readonly unauthenticatedPerSecond: number;
+}
+
+/** Totals since the start; whoever shows them reads them, nothing is announced per packet. */
+export interface TurnCounters extends RelayCounts {
+  /** Of the packets sent: those that went to another client without crossing a relay socket. */
+  insidePackets: number;
+  unauthenticatedAnswers: number;
+  readonly drops: Record<DropReason, number>;
+}
+
+export interface RelayState {
+  readonly realm: string;
+  readonly allocator: RelayAllocator;
+  readonly targets: RelayTargetPolicy;
+  readonly clock: MonotonicClock;
+  readonly limits: TurnLimits;
+  /** Clients on whom no limit per source lies (loopback under --dev). */
+  readonly isExempt: (client: IpAddress) => boolean;
+  readonly table: AllocationTable;
+  readonly reservations: Reservations;
+  readonly counters: TurnCounters;
+  readonly announce: Announce;
+  /** Set when the relay ends: an Allocate that was waiting for its socket gives it back. */
+  closed: boolean;
+}
+
+/** Calls an observer; what it throws goes to `failed` and no further. */
+export type Announce = <Name extends keyof TurnEvents>(
+  name: Name,
+  ...details: Parameters<NonNullable<TurnEvents[Name]>>
+) => void;
+
+export function createAnnounce(events: TurnEvents): Announce {
+  return function announce(name, ...details) {
+    try {
+      (events[name] as ((...args: unknown[]) => void) | undefined)?.(...details);
+    } catch (error) {
+      if (name !== "failed") announce("failed", error);
+    }
+  };
+}
+
+export function createTurnCounters(): TurnCounters {
+  return {
+    sentPackets: 0,
+    sentBytes: 0,
+    receivedPackets: 0,
+    receivedBytes: 0,
+    insidePackets: 0,
+    unauthenticatedAnswers: 0,
+    drops: {
+      malformed: 0,
+      "rate-limited": 0,
+      amplification: 0,
+      "no-allocation": 0,
+      "no-permission": 0,
+      "no-channel": 0,
+      "own-address": 0,
+      "other-room": 0,
+    },
+  };
+}
+
+/** Ends an allocation: its port is free and its 5-tuple too when this returns. Idempotent. */
+export function closeAllocation(state: RelayState, allocation: Allocation, why: AllocationEnd): void {
+  if (!state.table.remove(allocation)) return;
+  allocation.relay.close();
+  allocation.link.holding = undefined;
+  allocation.link.release();
+  state.announce("allocationClosed", allocation.summary(), why, allocation);
+}

@@ -1,0 +1,286 @@
+/**
+ * The relay: takes packets from clients, answers STUN and TURN requests, relays data. It opens no socket and asks no clock but those that
+ * it was given (`ports.ts`).
+ *
+ *   client packet ─ receive ─┬─ ChannelData ──────────────────────► handlers/relay-data
+ *                            ├─ Send indication ──────────────────► handlers/relay-data
+ *                            ├─ Binding request ─ limiter ────────► stun/binding
+ *                            └─ TURN request ─ authenticate ─┬─ ok ► handlers/* ─► answer with MESSAGE-INTEGRITY
+ *                                                            └─ no ► limiter ────► 400, 401, 438 without
+ */
+
+import { errorCodeAttribute, textAttribute, unknownAttributesAttribute } from "../stun/attributes.ts";
+import { bindingSuccess } from "../stun/binding.ts";
+import { verifyFingerprint } from "../stun/integrity.ts";
+import { decodeMessage, encodeMessage, type StunAttribute, type StunMessage } from "../stun/message.ts";
+import { ATTRIBUTE, isComprehensionRequired, METHOD, type StunErrorCode } from "../stun/registry.ts";
+import { AllocationTable } from "./allocation-table.ts";
+import { type Answer, type AuthenticatedRequest, failure } from "./answer.ts";
+import { allocationOf, authenticate } from "./authenticate.ts";
+import { startsChannelData } from "./channel-data.ts";
+import { handleAllocate } from "./handlers/allocate.ts";
+import { handleChannelBind } from "./handlers/channel-bind.ts";
+import { handleCreatePermission } from "./handlers/create-permission.ts";
+import { handleRefresh } from "./handlers/refresh.ts";
+import { receiveChannelData, receiveSendIndication } from "./handlers/relay-data.ts";
+import { NonceIssuer } from "./nonce.ts";
+import type { ClientLink, CredentialVerifier, TurnEvents } from "./ports.ts";
+import {
+  closeAllocation,
+  createAnnounce,
+  createTurnCounters,
+  type RelayState,
+  type TurnCounters,
+} from "./relay-state.ts";
+import { Reservations } from "./reservations.ts";
+import { SourceLimiter } from "./source-limiter.ts";
+
+/** The comprehension-required attributes that this server acts on; others below 0x8000 are answered with 420. */
+const UNDERSTOOD: ReadonlySet<number> = new Set([
+  ATTRIBUTE.username,
+  ATTRIBUTE.messageIntegrity,
+  ATTRIBUTE.realm,
+  ATTRIBUTE.nonce,
+  ATTRIBUTE.channelNumber,
+  ATTRIBUTE.lifetime,
+  ATTRIBUTE.xorPeerAddress,
+  ATTRIBUTE.data,
+  ATTRIBUTE.requestedAddressFamily,
+  ATTRIBUTE.evenPort,
+  ATTRIBUTE.requestedTransport,
+  ATTRIBUTE.dontFragment,
+  ATTRIBUTE.reservationToken,
+]);
+
+/** An unauthenticated answer, IP and UDP headers counted, is at most this many times the request: no reflector worth having. */
+const MAX_AMPLIFICATION = 2.5;
+const UDP_HEADER_BYTES = 8;
+
+export type TurnServerOptions = Pick<
+  RelayState,
+  "realm" | "allocator" | "targets" | "clock" | "limits" | "isExempt"
+> & {
+  readonly credentials: CredentialVerifier;
+  readonly events: TurnEvents;
+};
+
+export class TurnServer {
+  readonly #state: RelayState;
+  readonly #credentials: CredentialVerifier;
+  readonly #nonces: NonceIssuer;
+  readonly #limiter: SourceLimiter;
+
+  constructor(options: TurnServerOptions) {
+    const { realm, allocator, targets, clock, limits, isExempt } = options;
+    this.#state = {
+      realm,
+      allocator,
+      targets,
+      clock,
+      limits,
+      isExempt,
+      closed: false,
+      table: new AllocationTable(),
+      reservations: new Reservations(),
+      counters: createTurnCounters(),
+      announce: createAnnounce(options.events),
+    };
+    this.#credentials = options.credentials;
+    this.#nonces = new NonceIssuer(clock);
+    const { unauthenticatedBurst: burst, unauthenticatedPerSecond: perSecond } = limits;
+    this.#limiter = new SourceLimiter({ burst, perSecond }, clock);
+  }
+
+  get allocationCount(): number {
+    return this.#state.table.size;
+  }
+
+  get reservationCount(): number {
+    return this.#state.reservations.size;
+  }
+
+  get counters(): Readonly<TurnCounters> {
+    return this.#state.counters;
+  }
+
+  /** Handles one packet of a client, buffer[start, end). Never throws; the bytes are not kept. */
+  receive(link: ClientLink, buffer: Uint8Array, start: number, end: number): void {
+    if (this.#state.closed) return;
+    try {
+      if (startsChannelData(buffer[start] ?? 0)) {
+        receiveChannelData(this.#state, link, buffer, start, end);
+      } else {
+        this.#receiveMessage(link, buffer.subarray(start, end));
+      }
+    } catch (error) {
+      this.#state.announce("failed", error);
+    }
+  }
+
+  /** The connection is gone: a 5-tuple over TCP or TLS ends with it. */
+  linkClosed(link: ClientLink): void {
+    const allocation = allocationOf(link);
+    if (allocation !== undefined) closeAllocation(this.#state, allocation, "link-closed");
+    link.holding = undefined;
+  }
+
+  /** Once a second: forgets what has expired. Expiry itself is checked on use. */
+  sweep(): void {
+    const nowMs = this.#state.clock();
+    for (const allocation of this.#state.table) {
+      if (allocation.expiresAtMs <= nowMs) closeAllocation(this.#state, allocation, "expired");
+      else allocation.forgetExpired(nowMs);
+    }
+    this.#state.reservations.sweep(nowMs);
+  }
+
+  /** A member has left its room: its allocations end. */
+  closeMember(roomKey: string, peer: string): void {
+    for (const allocation of this.#state.table) {
+      const { room } = allocation.user;
+      if (room?.roomKey === roomKey && room.peer === peer) {
+        closeAllocation(this.#state, allocation, "room-left");
+      }
+    }
+  }
+
+  /** Ends every allocation and answers nothing any more. Idempotent. */
+  close(): void {
+    this.#state.closed = true;
+    for (const allocation of this.#state.table) closeAllocation(this.#state, allocation, "shutdown");
+    this.#state.reservations.sweep(Number.POSITIVE_INFINITY);
+  }
+
+  #receiveMessage(link: ClientLink, bytes: Uint8Array): void {
+    const decoded = decodeMessage(bytes);
+    if (!decoded.ok) return this.#dropMalformed();
+    const { message } = decoded;
+    const { fingerprintOffset, messageClass, method } = message;
+    if (fingerprintOffset >= 0 && !verifyFingerprint(bytes, fingerprintOffset)) return this.#dropMalformed();
+    if (messageClass === "indication") {
+      // A Binding indication only keeps a NAT's binding open.
+      if (method === METHOD.send) this.#receiveSend(link, message);
+      else if (method !== METHOD.binding) this.#dropMalformed();
+      return;
+    }
+    if (messageClass !== "request") return this.#dropMalformed();
+    if (method === METHOD.binding) return this.#receiveBinding(link, message);
+    this.#receiveTurnRequest(link, message);
+  }
+
+  #receiveSend(link: ClientLink, message: StunMessage): void {
+    if (unknownAttributes(message).length > 0) return this.#dropMalformed();
+    receiveSendIndication(this.#state, link, message);
+  }
+
+  #receiveBinding(link: ClientLink, message: StunMessage): void {
+    const unknown = unknownAttributes(message);
+    const answer =
+      unknown.length === 0
+        ? bindingSuccess(message, link.remote)
+        : encodeAnswer(message, failure(420, unknownAttributesAttribute(unknown)), undefined);
+    if (this.#sendUnauthenticated(link, message, answer)) {
+      this.#state.announce("requestAnswered", METHOD.binding, unknown.length === 0 ? undefined : 420);
+    }
+  }
+
+  #receiveTurnRequest(link: ClientLink, message: StunMessage): void {
+    const { realm } = this.#state;
+    const authentication = authenticate(link, message, realm, this.#nonces, this.#credentials);
+    if (!authentication.ok) return this.#challenge(link, message, authentication.code);
+    const { username, user, key } = authentication;
+    const request: AuthenticatedRequest = { link, message, username, user, key, nowMs: this.#state.clock() };
+    this.#dispatch(request, (answer) => {
+      link.send(encodeAnswer(message, answer, key));
+      const errorCode = answer.kind === "error" ? answer.code : undefined;
+      this.#state.announce("requestAnswered", message.method, errorCode);
+    });
+  }
+
+  #dispatch(request: AuthenticatedRequest, answer: (answer: Answer) => void): void {
+    const { link, message, nowMs } = request;
+    // RFC 8489 section 6.3.1: "If the request contains one or more unknown comprehension-required attributes [...] 420"
+    const unknown = unknownAttributes(message);
+    if (unknown.length > 0) return answer(failure(420, unknownAttributesAttribute(unknown)));
+
+    let allocation = allocationOf(link);
+    if (allocation !== undefined && allocation.expiresAtMs <= nowMs) {
+      closeAllocation(this.#state, allocation, "expired");
+      allocation = undefined;
+    }
+    // RFC 8656 section 5: requests for an allocation "must use the same username"; else 441
+    if (allocation !== undefined && allocation.username !== request.username) return answer(failure(441));
+
+    if (message.method === METHOD.allocate) return handleAllocate(this.#state, request, answer);
+    const handle = HANDLERS.get(message.method);
+    if (handle === undefined) return answer(failure(405));
+    // RFC 8656 section 5: every other request needs an allocation; without one 437
+    answer(allocation === undefined ? failure(437) : handle(this.#state, request, allocation));
+  }
+
+  /** An error without MESSAGE-INTEGRITY; with REALM and a fresh NONCE where the client may try again. */
+  #challenge(link: ClientLink, message: StunMessage, code: 400 | 401 | 438): void {
+    const attributes: StunAttribute[] = [];
+    if (code !== 400) {
+      attributes.push(textAttribute(ATTRIBUTE.realm, this.#state.realm));
+      attributes.push(textAttribute(ATTRIBUTE.nonce, this.#nonces.issue(link.remote)));
+    }
+    const answer = encodeAnswer(message, failure(code, ...attributes), undefined);
+    if (this.#sendUnauthenticated(link, message, answer)) {
+      this.#state.announce("requestAnswered", message.method, code);
+    }
+  }
+
+  /** Within the source's limit and the bound on amplification; false when it was not sent. */
+  #sendUnauthenticated(link: ClientLink, request: StunMessage, answer: Uint8Array): boolean {
+    if (link.transport === "udp" && !this.#state.isExempt(link.remote)) {
+      const headerBytes = (link.remote.family === 4 ? 20 : 40) + UDP_HEADER_BYTES;
+      const allowed = MAX_AMPLIFICATION * (request.bytes.length + headerBytes);
+      if (answer.length + headerBytes > allowed) return this.#refuse("amplification");
+      if (!this.#limiter.take(link.remote)) return this.#refuse("rate-limited");
+    }
+    this.#state.counters.unauthenticatedAnswers++;
+    link.send(answer);
+    return true;
+  }
+
+  #refuse(why: "rate-limited" | "amplification"): false {
+    this.#state.counters.drops[why]++;
+    return false;
+  }
+
+  #dropMalformed(): void {
+    this.#state.counters.drops.malformed++;
+  }
+}
+
+const HANDLERS = new Map<number, typeof handleRefresh>([
+  [METHOD.refresh, handleRefresh],
+  [METHOD.createPermission, handleCreatePermission],
+  [METHOD.channelBind, handleChannelBind],
+]);
+
+function unknownAttributes(message: StunMessage): number[] {
+  const unknown = new Set<number>();
+  for (const { type } of message.attributes) {
+    if (isComprehensionRequired(type) && !UNDERSTOOD.has(type)) unknown.add(type);
+  }
+  return [...unknown];
+}
+
+/** With MESSAGE-INTEGRITY under `key`; without a key the answer is minimal: no reason phrase. */
+function encodeAnswer(request: StunMessage, answer: Answer, key: Uint8Array | undefined): Uint8Array {
+  const attributes =
+    answer.kind === "success"
+      ? answer.attributes
+      : [errorAttribute(answer.code, key !== undefined), ...answer.attributes];
+  return encodeMessage(
+    { method: request.method, messageClass: answer.kind, transactionId: request.transactionId },
+    attributes,
+    { integrityKey: key, fingerprint: request.fingerprintOffset >= 0 },
+  );
+}
+
+function errorAttribute(code: StunErrorCode, withReason: boolean): StunAttribute {
+  return withReason ? errorCodeAttribute(code) : errorCodeAttribute(code, "");
+}
