@@ -1,0 +1,58 @@
+/** One bound `dgram` socket, without the DNS look-up that `dgram` does per send. */
+
+import { createSocket, type Socket } from "node:dgram";
+import type { IpAddress } from "../stun/address.ts";
+import { formatIp } from "../stun/address.ts";
+
+/** Asked of the kernel, which may give less (net.core.rmem_max): a burst must fit while JavaScript is busy. */
+const SOCKET_BUFFER_BYTES = 4 * 1024 * 1024;
+
+type DgramLookup = (
+  address: string,
+  family: number,
+  callback: (error: Error | null, address: string, family: number) => void,
+) => void;
+
+/** Every destination is an IP address already. */
+const noLookup: DgramLookup = (address, family, callback) => callback(null, address, family);
+
+/**
+ * Binds a UDP socket; never with SO_REUSEADDR, which would hand out one port twice. Rejects with Node's error (`code` EADDRINUSE,
+ * EACCES, EADDRNOTAVAIL, EAFNOSUPPORT, EMFILE). Errors of single sends do not surface: UDP promises nothing, and the peer's
+ * ICMP must not end us.
+ */
+export function bindDgramSocket(ip: IpAddress, port: number, bufferBytes?: number): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = createSocket({
+      type: ip.family === 4 ? "udp4" : "udp6",
+      ipv6Only: ip.family === 6,
+      lookup: noLookup as never,
+      ...(bufferBytes !== undefined && { recvBufferSize: bufferBytes, sendBufferSize: bufferBytes }),
+    });
+    function socketOnBindError(error: Error): void {
+      closeQuietly(socket);
+      reject(error);
+    }
+    socket.once("error", socketOnBindError);
+    socket.bind({ address: formatIp(ip), port, exclusive: true }, () => {
+      socket.off("error", socketOnBindError);
+      socket.on("error", ignoreSendError);
+      resolve(socket);
+    });
+  });
+}
+
+export function bindListenerSocket(ip: IpAddress, port: number): Promise<Socket> {
+  return bindDgramSocket(ip, port, SOCKET_BUFFER_BYTES);
+}
+
+function ignoreSendError(): void {}
+
+/** A socket whose bind failed may be closed already. */
+function closeQuietly(socket: Socket): void {
+  try {
+    socket.close();
+  } catch {
+    // ERR_SOCKET_DGRAM_NOT_RUNNING: nothing is left to close.
+  }
+}

@@ -1,0 +1,166 @@
+/** Relayed transport addresses over `dgram`: one socket each, from the relay port range. */
+
+import { randomInt } from "node:crypto";
+import type { RemoteInfo, Socket } from "node:dgram";
+import {
+  formatIp,
+  type IpAddress,
+  type IpFamily,
+  parseIp,
+  type TransportAddress,
+  withPort,
+} from "../stun/address.ts";
+import type {
+  RelayAllocator,
+  RelayDestination,
+  RelayPacketReceiver,
+  RelayPortParity,
+  RelaySocket,
+  RelaySocketRequest,
+  RelaySocketResult,
+} from "../turn/ports.ts";
+import { bindDgramSocket } from "./dgram-socket.ts";
+import type { RelayAddress } from "./relay-addresses.ts";
+
+export interface PortRange {
+  readonly min: number;
+  readonly max: number;
+}
+
+/** Ports that somebody else on this machine holds are passed over, this many in one request at most. */
+const MAX_BIND_ATTEMPTS = 64;
+
+/** Opens relay sockets on these addresses, at most one per family. */
+export class DgramRelayAllocator implements RelayAllocator {
+  readonly #pools = new Map<IpFamily, PortPool>();
+
+  constructor(addresses: readonly RelayAddress[], ports: PortRange) {
+    for (const address of addresses) this.#pools.set(address.bindIp.family, new PortPool(address, ports));
+  }
+
+  supports(family: IpFamily): boolean {
+    return this.#pools.has(family);
+  }
+
+  open(request: RelaySocketRequest, done: (result: RelaySocketResult) => void): void {
+    const pool = this.#pools.get(request.family);
+    if (pool === undefined) return done({ ok: false, reason: "family-unsupported" });
+    pool.open(request.parity).then(done, () => done({ ok: false, reason: "no-port" }));
+  }
+}
+
+/** The ports of the range on one address. */
+class PortPool {
+  readonly #address: RelayAddress;
+  readonly #ports: PortRange;
+  readonly #taken = new Uint8Array(65536);
+
+  constructor(address: RelayAddress, ports: PortRange) {
+    this.#address = address;
+    this.#ports = ports;
+  }
+
+  async open(parity: RelayPortParity): Promise<RelaySocketResult> {
+    const passedOver = new Set<number>();
+    for (let attempt = 0; attempt < MAX_BIND_ATTEMPTS; attempt++) {
+      const port = this.#pick(parity, passedOver);
+      if (port === undefined) break;
+      passedOver.add(port);
+      const socket = await this.#bind(port);
+      if (socket === undefined) continue;
+      if (parity !== "even-with-next") return { ok: true, socket };
+      const next = await this.#bind(port + 1);
+      if (next !== undefined) return { ok: true, socket, next };
+      socket.close();
+    }
+    return { ok: false, reason: "no-port" };
+  }
+
+  /** A free port, at random so that it cannot be guessed (RFC 8656 section 7.2): the first one from a random place on. */
+  #pick(parity: RelayPortParity, passedOver: ReadonlySet<number>): number | undefined {
+    const { min, max } = this.#ports;
+    const count = max - min + 1;
+    const offset = randomInt(count);
+    for (let i = 0; i < count; i++) {
+      const port = min + ((offset + i) % count);
+      if (this.#taken[port] === 1 || passedOver.has(port)) continue;
+      if (parity === "any") return port;
+      if (port % 2 !== 0) continue;
+      if (parity === "even") return port;
+      if (port < max && this.#taken[port + 1] === 0) return port;
+    }
+    return undefined;
+  }
+
+  /** Undefined where the port is held by somebody else; rejects on any other failure. */
+  async #bind(port: number): Promise<RelaySocket | undefined> {
+    this.#taken[port] = 1;
+    try {
+      const socket = await bindDgramSocket(this.#address.bindIp, port);
+      return new DgramRelaySocket(socket, withPort(this.#address.relayedIp, port), () => {
+        this.#taken[port] = 0;
+      });
+    } catch (error) {
+      this.#taken[port] = 0;
+      if ((error as NodeJS.ErrnoException).code === "EADDRINUSE") return undefined;
+      throw error;
+    }
+  }
+}
+
+interface DgramDestination extends RelayDestination {
+  readonly ipText: string;
+}
+
+class DgramRelaySocket implements RelaySocket {
+  readonly relayedAddress: TransportAddress;
+  readonly #socket: Socket;
+  readonly #onClose: () => void;
+  #closed = false;
+
+  constructor(socket: Socket, relayedAddress: TransportAddress, onClose: () => void) {
+    this.#socket = socket;
+    this.relayedAddress = relayedAddress;
+    this.#onClose = onClose;
+  }
+
+  destination(address: TransportAddress): DgramDestination {
+    return { address, ipText: formatIp(address) };
+  }
+
+  send(destination: RelayDestination, buffer: Uint8Array, start: number, end: number): void {
+    if (this.#closed || destination.address.port === 0) return;
+    const { ipText, address } = destination as DgramDestination;
+    this.#socket.send(buffer, start, end - start, address.port, ipText);
+  }
+
+  onPacket(receiver: RelayPacketReceiver): void {
+    const sources = new SourceReader();
+    this.#socket.removeAllListeners("message");
+    this.#socket.on("message", (message, rinfo) => {
+      const source = sources.read(rinfo);
+      if (source !== undefined) receiver(source, message, 0, message.length);
+    });
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#socket.close();
+    this.#onClose();
+  }
+}
+
+/** Reads the source of packets; remembers the last one, because a relay socket mostly hears from one peer. */
+class SourceReader {
+  #text = "";
+  #source: TransportAddress | undefined;
+
+  read(rinfo: RemoteInfo): TransportAddress | undefined {
+    if (rinfo.address === this.#text && rinfo.port === this.#source?.port) return this.#source;
+    const ip: IpAddress | undefined = parseIp(rinfo.address);
+    this.#text = rinfo.address;
+    this.#source = ip && withPort(ip, rinfo.port);
+    return this.#source;
+  }
+}
