@@ -116,7 +116,7 @@ export function decodeMessage(bytes: Uint8Array): DecodeResult {
   };
 }
 
-/** The value of the first attribute of this type (RFC 8489 section 14: "only the first occurrence needs be processed"). */
+/** The value of the first attribute of this type (RFC 8489 section 14: later ones may be ignored). */
 export function findAttribute(message: StunMessage, type: number): Uint8Array | undefined {
   for (const attribute of message.attributes) if (attribute.type === type) return attribute.value;
   return undefined;

@@ -11,9 +11,9 @@ import type {
   TurnUser,
 } from "./ports.ts";
 
-/** RFC 8656 section 9: "The Permission Lifetime MUST be 300 seconds". */
+/** RFC 8656 section 9: the permission lifetime is 300 seconds. */
 export const PERMISSION_LIFETIME_MS = 300_000;
-/** RFC 8656 section 12: "Channel bindings last for 10 minutes unless refreshed". */
+/** RFC 8656 section 12: a channel binding lasts 10 minutes unless it is refreshed. */
 export const CHANNEL_LIFETIME_MS = 600_000;
 
 /** Lets packets pass to and from every port of one IP address. */

@@ -20,17 +20,17 @@ export function authenticate(
   nonces: NonceIssuer,
   credentials: CredentialVerifier,
 ): Authentication {
-  // "If the message does not contain a MESSAGE-INTEGRITY [...], the server MUST [...] 401"
+  // No MESSAGE-INTEGRITY: 401, the challenge.
   if (message.integrityOffset < 0) return { ok: false, code: 401 };
 
-  // "If the message contains a MESSAGE-INTEGRITY [...] but is missing either the USERNAME [...], REALM, or NONCE attribute [...] 400"
+  // MESSAGE-INTEGRITY without USERNAME, REALM or NONCE: 400.
   const username = textOf(message, ATTRIBUTE.username);
   const claimedRealm = textOf(message, ATTRIBUTE.realm);
   const nonce = textOf(message, ATTRIBUTE.nonce);
   if (username === undefined || claimedRealm === undefined || nonce === undefined)
     return { ok: false, code: 400 };
 
-  // "If the NONCE is no longer valid [...] 438". First: it costs one short HMAC, and a flood of forged requests stops here.
+  // A NONCE that is no longer valid: 438. Before the rest, because it costs one short HMAC and a flood of forged requests ends here.
   if (!nonces.isValid(nonce, link.remote)) return { ok: false, code: 438 };
 
   // A live allocation answers to the key that it was made with, whatever became of the secret or the expiry since.
@@ -39,11 +39,11 @@ export function authenticate(
     return { ok: true, username, user: allocation.user, key: allocation.key };
   }
 
-  // "If the value of the USERNAME [...] attribute is not valid [...] 401"
+  // A USERNAME that is not valid in this realm: 401.
   const user = claimedRealm === realm ? credentials.findUser(username) : undefined;
   if (user === undefined) return { ok: false, code: 401 };
 
-  // "If the resulting value does not match the contents of the MESSAGE-INTEGRITY [...] 401"
+  // MESSAGE-INTEGRITY that does not verify: the same 401, so that nobody learns which usernames exist.
   const key = user.keys.find((candidate) => verifies(message, candidate));
   return key === undefined ? { ok: false, code: 401 } : { ok: true, username, user, key };
 }

@@ -4,7 +4,7 @@ import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import type { TransportAddress } from "../stun/address.ts";
 import type { MonotonicClock } from "./ports.ts";
 
-/** RFC 8656 section 5: "The server SHOULD expire the nonce at least once every hour". */
+/** RFC 8656 section 5: a nonce should expire at least once every hour. */
 const NONCE_LIFETIME_SECONDS = 3600;
 const TIME_BYTES = 4;
 const MAC_BYTES = 8;

@@ -1,4 +1,4 @@
-/** Ports held for a RESERVATION-TOKEN (RFC 8656 section 7.2: "at least 30 seconds"). */
+/** Ports held for a RESERVATION-TOKEN (RFC 8656 section 7.2: at least 30 seconds). */
 
 import { randomBytes } from "node:crypto";
 import type { RelaySocket } from "./ports.ts";

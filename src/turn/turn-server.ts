@@ -199,7 +199,7 @@ export class TurnServer {
 
   #dispatch(request: AuthenticatedRequest, answer: (answer: Answer) => void): void {
     const { link, message, nowMs } = request;
-    // RFC 8489 section 6.3.1: "If the request contains one or more unknown comprehension-required attributes [...] 420"
+    // RFC 8489 section 6.3.1: unknown comprehension-required attributes are named in a 420.
     const unknown = unknownAttributes(message);
     if (unknown.length > 0) return answer(failure(420, unknownAttributesAttribute(unknown)));
 
@@ -208,7 +208,7 @@ export class TurnServer {
       closeAllocation(this.#state, allocation, "expired");
       allocation = undefined;
     }
-    // RFC 8656 section 5: requests for an allocation "must use the same username"; else 441
+    // RFC 8656 section 5: requests for an allocation carry the username that made it; else 441.
     if (allocation !== undefined && allocation.username !== request.username) return answer(failure(441));
 
     if (message.method === METHOD.allocate) return handleAllocate(this.#state, request, answer);

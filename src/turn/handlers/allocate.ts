@@ -33,8 +33,7 @@ export function handleAllocate(
 ): void {
   const { link, message } = request;
 
-  // 2. "The server checks if the 5-tuple is currently in use by an existing allocation. If yes [...] 437", but a retransmission
-  //    "MUST [...] send the same success response".
+  // 2. A 5-tuple that is in use: 437, but a retransmission of the Allocate that made the allocation gets its success again.
   const { holding } = link;
   if (holding !== undefined) {
     const isRetransmission = sameBytes(holding.transactionId, message.transactionId);
@@ -50,13 +49,13 @@ export function handleAllocate(
   if (wanted.reservationToken !== undefined) {
     if (isOverQuota(state, request, 1)) return answer(failure(486));
     const socket = state.reservations.take(wanted.reservationToken, request.user.userId, request.nowMs);
-    // 6. "If the token is not valid for some reason, the server MUST reject the request with a 508"
+    // 5. A token that is not valid, for whatever reason: 508.
     if (socket === undefined) return answer(failure(508));
     link.retain();
     return answer(install(state, request, wanted.lifetimeSeconds, socket));
   }
 
-  // 9./10. Capacity and quota.
+  // 8. and 10. Capacity (508) and quota (486).
   const ports = wanted.parity === "even-with-next" ? 2 : 1;
   if (state.table.size + state.reservations.size + ports > state.limits.maxAllocations)
     return answer(failure(508));
@@ -91,13 +90,13 @@ interface Wanted {
 
 function readWanted(message: StunMessage): Wanted | Extract<Answer, { kind: "error" }> {
   const refuse = (code: 400 | 440 | 442) => failure(code) as Extract<Answer, { kind: "error" }>;
-  // 3. "If the REQUESTED-TRANSPORT attribute is not included or is malformed [...] 400. If [...] not supported [...] 442"
+  // 3. REQUESTED-TRANSPORT missing or malformed: 400; anything but UDP: 442.
   const transportValue = findAttribute(message, ATTRIBUTE.requestedTransport);
   const transport = transportValue && readRequestedTransport(transportValue);
   if (transport === undefined) return refuse(400);
   if (transport !== PROTOCOL_UDP) return refuse(442);
 
-  // 4. DONT-FRAGMENT: "If [...] not supported [...] treat as an unknown comprehension-required attribute"
+  // 4. DONT-FRAGMENT where the engine cannot do it: 420, as for an attribute that is not known.
   if (findAttribute(message, ATTRIBUTE.dontFragment) !== undefined) {
     return {
       kind: "error",
@@ -106,7 +105,7 @@ function readWanted(message: StunMessage): Wanted | Extract<Answer, { kind: "err
     };
   }
 
-  // 5. "If the request contains a REQUESTED-ADDRESS-FAMILY [and a] RESERVATION-TOKEN [...] 400"; 6. the same for EVEN-PORT
+  // 5. RESERVATION-TOKEN together with EVEN-PORT or an address family: 400.
   const reservationToken = findAttribute(message, ATTRIBUTE.reservationToken);
   const familyValue = findAttribute(message, ATTRIBUTE.requestedAddressFamily);
   const evenPortValue = findAttribute(message, ATTRIBUTE.evenPort);
@@ -115,12 +114,12 @@ function readWanted(message: StunMessage): Wanted | Extract<Answer, { kind: "err
       return refuse(400);
   }
 
-  // 7. "If the server does not support the address family requested [...] 440"
+  // 7. The family: IPv4 unless asked for; one that is not supported: 440.
   const family = familyValue === undefined ? 4 : readAddressFamily(familyValue);
   if (family === undefined) return refuse(400);
   if (family === "unknown") return refuse(440);
 
-  // 8. EVEN-PORT
+  // 8. EVEN-PORT, with the R bit for the next port too.
   const evenPort = evenPortValue === undefined ? undefined : readEvenPort(evenPortValue);
   if (evenPortValue !== undefined && evenPort === undefined) return refuse(400);
   const parity = evenPort === undefined ? "any" : evenPort.reserveNext ? "even-with-next" : "even";
@@ -196,7 +195,7 @@ function install(
   return allocateSuccess(allocation, request);
 }
 
-/** 11. "XOR-RELAYED-ADDRESS [...], LIFETIME [...], RESERVATION-TOKEN [...], XOR-MAPPED-ADDRESS" */
+/** The success response: XOR-RELAYED-ADDRESS, LIFETIME, RESERVATION-TOKEN where a port is held, XOR-MAPPED-ADDRESS. */
 function allocateSuccess(allocation: Allocation, request: AuthenticatedRequest): Answer {
   const { transactionId } = request.message;
   const remainingSeconds = Math.max(0, Math.ceil((allocation.expiresAtMs - request.nowMs) / 1000));

@@ -18,15 +18,14 @@ export function handleChannelBind(
   const { message, nowMs } = request;
   allocation.forgetExpired(nowMs);
 
-  // "The request contains both a CHANNEL-NUMBER and an XOR-PEER-ADDRESS attribute." "The channel number is in the range [...]"
+  // Both CHANNEL-NUMBER and XOR-PEER-ADDRESS, and a number in range: else 400.
   const numberValue = findAttribute(message, ATTRIBUTE.channelNumber);
   const addressValue = findAttribute(message, ATTRIBUTE.xorPeerAddress);
   const number = numberValue && readChannelNumber(numberValue);
   const address = addressValue && readXorAddress(addressValue, message.transactionId);
   if (number === undefined || address === undefined || !isChannelNumber(number)) return failure(400);
 
-  // "The channel number is not currently bound to a different transport address (same transport address is OK)."
-  // "The transport address is not currently bound to a different channel number."
+  // The number is not bound to another transport address, the address not to another number: else 400. The same pair is a refresh.
   const known = allocation.channelByNumber(number, nowMs);
   if (known !== undefined && !sameTransportAddress(known.destination.address, address)) return failure(400);
   const bound = allocation.channelTo(address, nowMs);
@@ -35,14 +34,14 @@ export function handleChannelBind(
   const verdict = judgeTarget(state, allocation, address);
   if (typeof verdict === "number") return failure(verdict);
 
-  // "If [...] the server is unable to satisfy the request [...] 508"
+  // No room for it: 508.
   const { limits } = state;
   const isNewTarget = !allocation.permissions.some((permission) => sameIp(permission.ip, address));
   if (isNewTarget && allocation.permissions.length >= limits.maxPermissionsPerAllocation) return failure(508);
   if (known === undefined && allocation.channels.length >= limits.maxChannelsPerAllocation)
     return failure(508);
 
-  // "A ChannelBind transaction also creates or refreshes a permission towards the peer"
+  // ChannelBind installs or refreshes the permission too.
   const permission = allocation.permit(address, verdict, nowMs);
   const expiresAtMs = nowMs + CHANNEL_LIFETIME_MS;
   if (known !== undefined) {

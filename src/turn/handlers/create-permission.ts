@@ -15,7 +15,7 @@ export function handleCreatePermission(
   const { message, nowMs } = request;
   allocation.forgetExpired(nowMs);
 
-  // "checks [...] that it contains at least one XOR-PEER-ADDRESS attribute [...] If any [is] invalid [...] 400"
+  // At least one XOR-PEER-ADDRESS, each of them well-formed (400), of our family (443) and allowed (403).
   const targets: { address: TransportAddress; verdict: Permission["verdict"] }[] = [];
   for (const { type, value } of message.attributes) {
     if (type !== ATTRIBUTE.xorPeerAddress) continue;
@@ -41,7 +41,7 @@ export function handleCreatePermission(
 
 /**
  * What the policy says of a target: 443 for an address of another family than the relayed one (RFC 8656 section 10.2), 403 where
- * relaying there is "administratively prohibited".
+ * policy forbids it.
  */
 export function judgeTarget(
   state: RelayState,

@@ -13,8 +13,7 @@ export function handleRefresh(
   request: AuthenticatedRequest,
   allocation: Allocation,
 ): Answer {
-  // "If the server receives a Refresh [...] with a REQUESTED-ADDRESS-FAMILY attribute and [...] does not match the address family of
-  //  the allocation [...] 443"
+  // REQUESTED-ADDRESS-FAMILY other than the allocation's: 443.
   const familyValue = findAttribute(request.message, ATTRIBUTE.requestedAddressFamily);
   if (familyValue !== undefined) {
     const family = readAddressFamily(familyValue);
@@ -22,7 +21,7 @@ export function handleRefresh(
     if (family !== allocation.relay.relayedAddress.family) return failure(443);
   }
 
-  // "The server computes a value called the "desired lifetime""; "If the desired lifetime is 0, then the allocation is deleted."
+  // The desired lifetime, computed as for Allocate; 0 deletes the allocation.
   const lifetimeSeconds = readLifetime(request.message);
   if (lifetimeSeconds === undefined) return failure(400);
   if (lifetimeSeconds === 0) closeAllocation(state, allocation, "refresh-zero");

@@ -45,8 +45,7 @@ export function receiveSendIndication(state: RelayState, link: ClientLink, messa
   const addressValue = findAttribute(message, ATTRIBUTE.xorPeerAddress);
   const data = findAttribute(message, ATTRIBUTE.data);
   const address = addressValue && readXorAddress(addressValue, message.transactionId);
-  // "If the Send indication [...] is missing any [attribute] or invalid, then [it] is silently discarded"; DONT-FRAGMENT, where not
-  // supported, is an unknown attribute.
+  // Missing or malformed: silently discarded. DONT-FRAGMENT, where the engine cannot do it, counts as an unknown attribute.
   const isWhole = address !== undefined && data !== undefined;
   if (!isWhole || findAttribute(message, ATTRIBUTE.dontFragment) !== undefined)
     return drop(state, "malformed");
