@@ -1,0 +1,29 @@
+/** The admin port: metrics and health, for machines of the operator. */
+
+import type { RequestHandler } from "./http-routes.ts";
+import { admit, pathOf, sendHealth, sendText } from "./http-routes.ts";
+
+export interface AdminOptions {
+  readonly isReady: () => boolean;
+  /** The metrics page in the Prometheus text format. */
+  readonly renderMetrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
+  readonly failed: (error: unknown) => void;
+}
+
+export function createAdminHandler({ isReady, renderMetrics, failed }: AdminOptions): RequestHandler {
+  return function handleAdminRequest(request, response) {
+    if (!admit(request, response)) return;
+    const path = pathOf(request);
+    if (path === "/metrics") {
+      renderMetrics().then(
+        ({ contentType, text }) => sendText(response, 200, text, { "content-type": contentType }),
+        (error: unknown) => {
+          failed(error);
+          sendText(response, 500, "Metrics failed.\n");
+        },
+      );
+    } else if (!sendHealth(response, path, isReady)) {
+      sendText(response, 404, "Not found.\n");
+    }
+  };
+}
