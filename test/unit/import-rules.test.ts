@@ -38,7 +38,7 @@ const RULES: Rules = new Map<string, FolderRule>([
   ["config", { ...NOTHING, folders: ["stun"], packages: ["zod"], builtins: ["crypto", "fs", "path"] }],
   [
     "observe",
-    { ...NOTHING, typesOf: ["turn", "signaling"], packages: ["pino", "prom-client"], builtins: [] },
+    { ...NOTHING, folders: ["stun"], typesOf: ["turn", "signaling"], packages: ["pino", "prom-client"] },
   ],
   [
     "cli",

@@ -1,0 +1,33 @@
+/** What the relay does, in the log: one line per allocation that ended, none per packet. */
+
+import { formatIp, formatTransportAddress } from "../stun/address.ts";
+import type { AllocationSummary, TurnEvents } from "../turn/ports.ts";
+import type { Logger } from "./logger.ts";
+
+export function createRelayLog(logger: Logger): TurnEvents {
+  return {
+    allocationCreated(allocation) {
+      logger.debug(describe(allocation), "allocation created");
+    },
+    allocationClosed(allocation, why, counts) {
+      const { sentPackets, sentBytes, receivedPackets, receivedBytes } = counts;
+      const carried = { sentPackets, sentBytes, receivedPackets, receivedBytes };
+      logger.info({ ...describe(allocation), why, ...carried }, "allocation closed");
+    },
+    targetRefused(allocation, target) {
+      logger.debug({ ...describe(allocation), target: formatIp(target) }, "relay target refused");
+    },
+    failed(error) {
+      logger.error({ err: error }, "the relay met a defect");
+    },
+  };
+}
+
+function describe({ userId, client, transport, relayedAddress }: AllocationSummary): object {
+  return {
+    user: userId,
+    client: formatTransportAddress(client),
+    transport,
+    relayedAddress: formatTransportAddress(relayedAddress),
+  };
+}

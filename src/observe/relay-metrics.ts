@@ -1,0 +1,120 @@
+/** Metrics of the relay. Labels are reasons and codes, never users, rooms or addresses: their number stays small. */
+
+import { Counter, Gauge, type Registry } from "prom-client";
+import { METHOD } from "../stun/registry.ts";
+import type { TurnEvents } from "../turn/ports.ts";
+import type { TurnCounters } from "../turn/relay-state.ts";
+
+/** What is read when the metrics are asked for; `TurnServer` has it. */
+export interface RelayTotals {
+  readonly allocationCount: number;
+  readonly counters: Readonly<TurnCounters>;
+}
+
+const METHOD_NAMES: ReadonlyMap<number, string> = new Map(
+  Object.entries(METHOD).map(([name, method]) => [method, name]),
+);
+
+export function registerRelayMetrics(registry: Registry, relay: RelayTotals): TurnEvents {
+  const registers = [registry];
+  const created = new Counter({
+    name: "turnpike_allocations_created_total",
+    help: "Allocations made.",
+    registers,
+  });
+  const closed = new Counter({
+    name: "turnpike_allocations_closed_total",
+    help: "Allocations ended, by reason.",
+    labelNames: ["reason"],
+    registers,
+  });
+  const requests = new Counter({
+    name: "turnpike_stun_requests_total",
+    help: "STUN and TURN requests answered, by method and code (0: success).",
+    labelNames: ["method", "code"],
+    registers,
+  });
+  const targetsRefused = new Counter({
+    name: "turnpike_relay_targets_refused_total",
+    help: "Relay targets refused by the policy.",
+    registers,
+  });
+  const defects = new Counter({
+    name: "turnpike_relay_defects_total",
+    help: "Packets on which the relay met a defect of its own. Anything but 0 is a bug.",
+    registers,
+  });
+  registerRelayTotals(registry, relay);
+  return {
+    allocationCreated: () => created.inc(),
+    allocationClosed: (_allocation, why) => closed.inc({ reason: why }),
+    requestAnswered(method, errorCode) {
+      requests.inc({ method: METHOD_NAMES.get(method) ?? "other", code: errorCode ?? 0 });
+    },
+    targetRefused: () => targetsRefused.inc(),
+    failed: () => defects.inc(),
+  };
+}
+
+/** Totals that the relay counts itself, packet by packet; read here, once per scrape. */
+function registerRelayTotals(registry: Registry, relay: RelayTotals): void {
+  const registers = [registry];
+  new Gauge({
+    name: "turnpike_allocations",
+    help: "Allocations that are alive.",
+    registers,
+    collect() {
+      this.set(relay.allocationCount);
+    },
+  });
+  new Counter({
+    name: "turnpike_relayed_packets_total",
+    help: "Packets relayed, to (sent) and from (received) relay targets.",
+    labelNames: ["direction"],
+    registers,
+    collect() {
+      this.reset();
+      this.inc({ direction: "sent" }, relay.counters.sentPackets);
+      this.inc({ direction: "received" }, relay.counters.receivedPackets);
+    },
+  });
+  new Counter({
+    name: "turnpike_relayed_bytes_total",
+    help: "Application data relayed, to (sent) and from (received) relay targets.",
+    labelNames: ["direction"],
+    registers,
+    collect() {
+      this.reset();
+      this.inc({ direction: "sent" }, relay.counters.sentBytes);
+      this.inc({ direction: "received" }, relay.counters.receivedBytes);
+    },
+  });
+  new Counter({
+    name: "turnpike_relayed_inside_packets_total",
+    help: "Packets that went from client to client inside the process, without crossing a relay socket.",
+    registers,
+    collect() {
+      this.reset();
+      this.inc(relay.counters.insidePackets);
+    },
+  });
+  new Counter({
+    name: "turnpike_dropped_packets_total",
+    help: "Packets dropped, by reason.",
+    labelNames: ["reason"],
+    registers,
+    collect() {
+      this.reset();
+      for (const [reason, count] of Object.entries(relay.counters.drops)) this.inc({ reason }, count);
+    },
+  });
+  new Counter({
+    name: "turnpike_unauthenticated_answers_total",
+    help: "Answers to requests without credentials: Binding, 401, 438 and the like.",
+    registers,
+    collect() {
+      this.reset();
+      this.inc(relay.counters.unauthenticatedAnswers);
+    },
+  });
+}
