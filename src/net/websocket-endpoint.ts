@@ -10,18 +10,18 @@ import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { TLSSocket } from "node:tls";
 import { type WebSocket, WebSocketServer } from "ws";
-import type { ConnectionInfo, SignalingLink } from "../signaling/ports.ts";
+import type { Connection, ConnectionInfo, SignalingLink } from "../signaling/ports.ts";
 import { type Cidr, formatIp } from "../stun/address.ts";
 import { type Client, identifyClient, limitKey } from "./client-address.ts";
 import { pathOf } from "./http-routes.ts";
 import { isLoopback } from "./relay-addresses.ts";
-import { type LinkReceiver, WebSocketLink } from "./websocket-link.ts";
+import { WebSocketLink } from "./websocket-link.ts";
 
 export const SIGNALING_PATH = "/signal";
 
 export interface WebSocketEndpointOptions {
   /** Undefined: refused, and the link was closed with the reason. */
-  readonly connect: (link: SignalingLink, info: ConnectionInfo) => LinkReceiver | undefined;
+  readonly connect: (link: SignalingLink, info: ConnectionInfo) => Connection | undefined;
   readonly maxMessageBytes: number;
   readonly maxConnections: number;
   readonly maxConnectionsPerAddress: number;

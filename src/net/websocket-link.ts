@@ -2,15 +2,7 @@
 
 import type { Duplex } from "node:stream";
 import type { WebSocket } from "ws";
-import type { SignalingLink } from "../signaling/ports.ts";
-
-/** What the hub gives for an accepted link: the other direction. */
-export interface LinkReceiver {
-  receiveText(text: string): void;
-  receiveBinary(): void;
-  receivePong(): void;
-  closed(): void;
-}
+import type { Connection, SignalingLink } from "../signaling/ports.ts";
 
 export class WebSocketLink implements SignalingLink {
   readonly #webSocket: WebSocket;
@@ -47,7 +39,7 @@ export class WebSocketLink implements SignalingLink {
   }
 
   /** Passes on what arrives. `failed` hears of a receiver that threw: the connection ends, the process does not. */
-  deliverTo(receiver: LinkReceiver, failed: (error: unknown) => void): void {
+  deliverTo(receiver: Connection, failed: (error: unknown) => void): void {
     const guarded = (deliver: () => void) => {
       try {
         deliver();

@@ -15,7 +15,8 @@ const METHOD_NAMES: ReadonlyMap<number, string> = new Map(
   Object.entries(METHOD).map(([name, method]) => [method, name]),
 );
 
-export function registerRelayMetrics(registry: Registry, relay: RelayTotals): TurnEvents {
+/** What the relay announces, counted. */
+export function registerRelayEvents(registry: Registry): TurnEvents {
   const registers = [registry];
   const created = new Counter({
     name: "turnpike_allocations_created_total",
@@ -44,7 +45,6 @@ export function registerRelayMetrics(registry: Registry, relay: RelayTotals): Tu
     help: "Packets on which the relay met a defect of its own. Anything but 0 is a bug.",
     registers,
   });
-  registerRelayTotals(registry, relay);
   return {
     allocationCreated: () => created.inc(),
     allocationClosed: (_allocation, why) => closed.inc({ reason: why }),
@@ -57,7 +57,7 @@ export function registerRelayMetrics(registry: Registry, relay: RelayTotals): Tu
 }
 
 /** Totals that the relay counts itself, packet by packet; read here, once per scrape. */
-function registerRelayTotals(registry: Registry, relay: RelayTotals): void {
+export function registerRelayTotals(registry: Registry, relay: RelayTotals): void {
   const registers = [registry];
   new Gauge({
     name: "turnpike_allocations",

@@ -6,15 +6,14 @@ import { attachUpgrade } from "../../src/net/attach.ts";
 import { createRequestHandler } from "../../src/net/http-routes.ts";
 import { openHttpListener } from "../../src/net/http-server.ts";
 import { WebSocketEndpoint, type WebSocketEndpointOptions } from "../../src/net/websocket-endpoint.ts";
-import type { LinkReceiver } from "../../src/net/websocket-link.ts";
-import type { ConnectionInfo, SignalingLink } from "../../src/signaling/ports.ts";
+import type { Connection, ConnectionInfo, SignalingLink } from "../../src/signaling/ports.ts";
 import { type Cidr, type IpAddress, parseCidr, parseIp } from "../../src/stun/address.ts";
 
 const LOOPBACK = parseIp("127.0.0.1") as IpAddress;
 const TRUST_LOOPBACK: readonly Cidr[] = [parseCidr("127.0.0.0/8") as Cidr];
 
 /** Stands for the hub: keeps what it was told, and lets the test answer. */
-class FakeConnection implements LinkReceiver {
+class FakeConnection implements Connection {
   readonly link: SignalingLink;
   readonly info: ConnectionInfo;
   readonly events: string[] = [];

@@ -1,7 +1,7 @@
 import { Registry } from "prom-client";
 import { expect, test } from "vitest";
 import { registerProcessMetrics } from "../../../src/observe/process-metrics.ts";
-import { registerRelayMetrics } from "../../../src/observe/relay-metrics.ts";
+import { registerRelayEvents, registerRelayTotals } from "../../../src/observe/relay-metrics.ts";
 import { parseIp, type TransportAddress, withPort } from "../../../src/stun/address.ts";
 import { METHOD } from "../../../src/stun/registry.ts";
 import type { AllocationSummary } from "../../../src/turn/ports.ts";
@@ -25,7 +25,8 @@ const ALLOCATION: AllocationSummary = {
 test("the relay's metrics show what the relay counts and announces", async () => {
   const registry = new Registry();
   const counters = createTurnCounters();
-  const events = registerRelayMetrics(registry, { allocationCount: 3, counters });
+  const events = registerRelayEvents(registry);
+  registerRelayTotals(registry, { allocationCount: 3, counters });
   events.allocationCreated?.(ALLOCATION);
   events.allocationClosed?.(ALLOCATION, "room-left", counters);
   events.requestAnswered?.(METHOD.allocate, undefined);
@@ -57,7 +58,7 @@ test("the relay's metrics show what the relay counts and announces", async () =>
 test("a second look shows totals, not sums of looks", async () => {
   const registry = new Registry();
   const counters = createTurnCounters();
-  registerRelayMetrics(registry, { allocationCount: 0, counters });
+  registerRelayTotals(registry, { allocationCount: 0, counters });
   counters.sentPackets = 7;
   await registry.metrics();
   expect(await registry.metrics()).toContain('turnpike_relayed_packets_total{direction="sent"} 7\n');
@@ -66,7 +67,8 @@ test("a second look shows totals, not sums of looks", async () => {
 test("no metric has a label with a user, a room or an address", async () => {
   const registry = new Registry();
   const counters = createTurnCounters();
-  const events = registerRelayMetrics(registry, { allocationCount: 0, counters });
+  const events = registerRelayEvents(registry);
+  registerRelayTotals(registry, { allocationCount: 0, counters });
   events.allocationCreated?.(ALLOCATION);
   events.targetRefused?.(ALLOCATION, address("10.0.0.1", 0));
   events.allocationClosed?.(ALLOCATION, "expired", counters);

@@ -1,0 +1,37 @@
+/** The server's metrics in a registry of its own: several servers in one process do not meet. */
+
+import { Registry } from "prom-client";
+import type { SignalingEvents } from "../signaling/ports.ts";
+import type { TurnEvents } from "../turn/ports.ts";
+import { registerProcessMetrics } from "./process-metrics.ts";
+import { type RelayTotals, registerRelayEvents, registerRelayTotals } from "./relay-metrics.ts";
+import {
+  registerSignalingEvents,
+  registerSignalingTotals,
+  type SignalingTotals,
+} from "./signaling-metrics.ts";
+
+export interface Metrics {
+  readonly relayEvents: TurnEvents;
+  readonly signalingEvents: SignalingEvents;
+  /** From now on the page shows these totals as well; once per server. */
+  watch(relay: RelayTotals, signaling: () => SignalingTotals): void;
+  /** The metrics page in the Prometheus text format. */
+  render(): Promise<{ readonly contentType: string; readonly text: string }>;
+}
+
+export function createMetrics(): Metrics {
+  const registry = new Registry();
+  registerProcessMetrics(registry);
+  return {
+    relayEvents: registerRelayEvents(registry),
+    signalingEvents: registerSignalingEvents(registry),
+    watch(relay, signaling) {
+      registerRelayTotals(registry, relay);
+      registerSignalingTotals(registry, signaling);
+    },
+    async render() {
+      return { contentType: registry.contentType, text: await registry.metrics() };
+    },
+  };
+}
