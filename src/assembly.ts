@@ -1,0 +1,103 @@
+/** The relay, the hub and their observers, put together. Opens no port and starts no timer: `server.ts` does. */
+
+import type { Config } from "./config/config.ts";
+import { buildIceServers } from "./credentials/ice-servers.ts";
+import { createCredentialVerifier, issueCredential, roomUser } from "./credentials/turn-credentials.ts";
+import { isLoopback, ownAddresses, type RelayAddress } from "./net/relay-addresses.ts";
+import { DgramRelayAllocator } from "./net/relay-sockets.ts";
+import { WebSocketEndpoint } from "./net/websocket-endpoint.ts";
+import { fanOut } from "./observe/fan-out.ts";
+import type { Logger } from "./observe/logger.ts";
+import { createMetrics, type Metrics } from "./observe/metrics.ts";
+import { createRelayLog } from "./observe/relay-log.ts";
+import { createSignalingLog } from "./observe/signaling-log.ts";
+import { Hub } from "./signaling/hub.ts";
+import type { HubPorts, SignalingEvents } from "./signaling/ports.ts";
+import type { TurnEvents } from "./turn/ports.ts";
+import { createRelayTargetPolicy } from "./turn/relay-target-policy.ts";
+import { TurnServer } from "./turn/turn-server.ts";
+
+export type Authorize = NonNullable<HubPorts["authorize"]>;
+
+export interface AssemblyOptions {
+  readonly config: Config;
+  readonly authorize: Authorize | undefined;
+  readonly logger: Logger;
+  readonly relayAddresses: readonly RelayAddress[];
+  /** The port that iceServers name; asked when a member joins. */
+  readonly turnPort: () => number;
+}
+
+export interface Assembly {
+  readonly turn: TurnServer;
+  readonly hub: Hub;
+  readonly endpoint: WebSocketEndpoint;
+  readonly metrics: Metrics;
+}
+
+export function assemble(options: AssemblyOptions): Assembly {
+  const { config, logger } = options;
+  const metrics = createMetrics();
+  const turn = createRelay(options, fanOut<TurnEvents>([metrics.relayEvents, createRelayLog(logger)]));
+  // Leave, kick or close a room, and its allocations end with it.
+  const endRelay: SignalingEvents = {
+    memberLeft: ({ roomKey, peer }) => turn.closeMember(roomKey, peer),
+  };
+  const events = fanOut<SignalingEvents>([endRelay, metrics.signalingEvents, createSignalingLog(logger)]);
+  const hub = createHub(options, events);
+  metrics.watch(turn, () => hub.stats);
+  const endpoint = new WebSocketEndpoint({
+    connect: (link, info) => hub.connect(link, info),
+    maxMessageBytes: config.limits.maxMessageBytes,
+    maxConnections: config.limits.maxConnections,
+    maxConnectionsPerAddress: config.limits.maxConnectionsPerAddress,
+    trustedProxies: config.trustedProxies,
+    allowedOrigins: config.allowedOrigins,
+    exemptLoopback: config.dev,
+    failed: (error) => logger.error({ err: error }, "a WebSocket met a defect"),
+  });
+  return { turn, hub, endpoint, metrics };
+}
+
+function createRelay({ config, relayAddresses }: AssemblyOptions, events: TurnEvents): TurnServer {
+  const { realm, secrets, users, limits } = config;
+  const relayIps = relayAddresses.flatMap(({ bindIp, relayedIp }) => [bindIp, relayedIp]);
+  return new TurnServer({
+    realm,
+    credentials: createCredentialVerifier({ secrets, users, realm, nowSeconds }),
+    allocator: new DgramRelayAllocator(relayAddresses, config.relayPorts),
+    targets: createRelayTargetPolicy({
+      allow: config.allowRelayTo,
+      deny: config.denyRelayTo,
+      lan: config.lan,
+      dev: config.dev,
+      relayIps,
+      otherOwnIps: [...ownAddresses(), ...config.externalIps],
+    }),
+    clock: () => performance.now(),
+    limits,
+    isExempt: (client) => config.dev && isLoopback(client),
+    events,
+  });
+}
+
+function createHub({ config, authorize, turnPort }: AssemblyOptions, events: SignalingEvents): Hub {
+  const secret = config.secrets[0];
+  if (secret === undefined) throw new Error("config.secrets is empty");
+  const ports: HubPorts = {
+    now: () => performance.now(),
+    issueIceServers({ peer, roomKey }, info) {
+      const expiresAt = nowSeconds() + config.ttlSeconds;
+      const credential = issueCredential(secret, roomUser(peer, roomKey), expiresAt);
+      const host = config.publicHost ?? info.host;
+      return { iceServers: buildIceServers({ host, turnPort: turnPort() }, credential), expiresAt };
+    },
+    ...(authorize !== undefined && { authorize }),
+    events,
+  };
+  return new Hub(config, ports);
+}
+
+function nowSeconds(): number {
+  return Math.floor(Date.now() / 1000);
+}

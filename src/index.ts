@@ -1,0 +1,44 @@
+/**
+ * Turnpike's public API: a server inside your own program.
+ *
+ *     const turnpike = createServer({ httpPort: 8080, secrets: ["…"] });
+ *     await turnpike.start();
+ *     …
+ *     await turnpike.close();
+ */
+
+import type { Server as HttpServer } from "node:http";
+import type { Server as HttpsServer } from "node:https";
+import type { Authorize } from "./assembly.ts";
+import type { ConfigInput } from "./config/schema.ts";
+import { parseConfig } from "./config/schema.ts";
+import type { Logger } from "./observe/logger.ts";
+import { createServer as createConfiguredServer, type TurnpikeServer } from "./server.ts";
+
+export type { Authorize } from "./assembly.ts";
+export { ConfigError, type ConfigInput } from "./config/schema.ts";
+export { type ListenAddress, ListenError, type ListenFailure, type ListenPurpose } from "./net/listen.ts";
+export type { Logger } from "./observe/logger.ts";
+export type { ServerAddresses } from "./open-ports.ts";
+export { ServerStateError, type TurnpikeServer } from "./server.ts";
+export type { AuthorizeResult, ConnectionInfo, JoinRequest } from "./signaling/ports.ts";
+
+/** The keys of the configuration file, and what only a program can give. */
+export type ServerOptions = ConfigInput & {
+  /** A `node:http` or `node:https` server of yours: signaling is attached to it at `/signal`. It stays yours. */
+  readonly server?: HttpServer | HttpsServer;
+  /** Says who may join which room. A throw or a rejection refuses. */
+  readonly authorize?: Authorize;
+  /** pino's loggers fit. Default: JSON lines on stderr, from `logLevel` on. */
+  readonly logger?: Logger;
+};
+
+/**
+ * A server that is not started yet. The admin port is opened only when `adminPort` is given. No signal handlers are
+ * installed. Throws one `ConfigError` that lists everything that is wrong with the options.
+ */
+export function createServer(options: ServerOptions = {}): TurnpikeServer {
+  const { server, authorize, logger, ...input } = options;
+  const admin = input.adminPort !== undefined;
+  return createConfiguredServer(parseConfig(input), { server, authorize, logger, admin });
+}

@@ -1,0 +1,206 @@
+/**
+ * The composition root: `assembly.ts` puts the parts together, `open-ports.ts` opens
+ * their ports, and here they live and end.
+ *
+ *   idle ── start ──► starting ──► running ── close ──► closing ──► closed
+ *     ▲                  │ a port could not be opened
+ *     └──────────────────┘
+ */
+
+import type { Server as HttpServer, IncomingMessage, ServerResponse } from "node:http";
+import type { Server as HttpsServer } from "node:https";
+import { type Assembly, type Authorize, assemble } from "./assembly.ts";
+import type { Config } from "./config/config.ts";
+import { createAdminHandler } from "./net/admin-server.ts";
+import { attachUpgrade } from "./net/attach.ts";
+import { createRequestHandler, handleSdkRequest } from "./net/http-routes.ts";
+import { closeListeners, ListenError, type Listener } from "./net/listen.ts";
+import { findRelayAddresses } from "./net/relay-addresses.ts";
+import { findPackageRoot, loadStaticFiles, type StaticFiles } from "./net/static-files.ts";
+import { type Sweeper, startSweeper } from "./net/sweeper.ts";
+import { waitUntil } from "./net/wait.ts";
+import { createLogger, type Logger } from "./observe/logger.ts";
+import { openPorts, type ServerAddresses } from "./open-ports.ts";
+
+export interface ServerHooks {
+  /** Somebody else's server: signaling is attached to it, and `httpPort` is not opened. Never closed by us. */
+  readonly server?: HttpServer | HttpsServer | undefined;
+  /** Says who may join which room. */
+  readonly authorize?: Authorize | undefined;
+  /** Default: JSON lines on stderr, from `logLevel` on. */
+  readonly logger?: Logger | undefined;
+  /** Default true: open the admin port. */
+  readonly admin?: boolean;
+}
+
+export interface TurnpikeServer {
+  /** Opens every port. Rejects with `ListenError`, and then nothing is open and `start` may be tried again. */
+  start(): Promise<ServerAddresses>;
+  /**
+   * Tells members (`go-away`), lets them leave for `shutdownSeconds` at most, closes everything. Idempotent; what was
+   * closed cannot be started again.
+   */
+  close(): Promise<void>;
+  /** Undefined unless the server is running. */
+  readonly addresses: ServerAddresses | undefined;
+  /** For a program with a server of its own: serves `/client.js` and what it imports. False: not ours, not answered. */
+  handleRequest(request: IncomingMessage, response: ServerResponse): boolean;
+}
+
+/** `start` was called on a server that runs, or that was closed. */
+export class ServerStateError extends Error {
+  readonly code = "ERR_TURNPIKE_STATE";
+
+  constructor(message: string) {
+    super(message);
+    this.name = "ServerStateError";
+  }
+}
+
+interface Running {
+  readonly assembly: Assembly;
+  readonly assets: StaticFiles;
+  readonly addresses: ServerAddresses;
+  readonly listeners: readonly Listener[];
+  readonly sweeper: Sweeper;
+  readonly detach: () => void;
+}
+
+type State =
+  | { readonly name: "idle" }
+  | { readonly name: "starting"; readonly opening: Promise<Running> }
+  | ({ readonly name: "running" } & Running)
+  | { readonly name: "closing"; readonly done: Promise<void> }
+  | { readonly name: "closed"; readonly done: Promise<void> };
+
+/** Of the shutdown's time, what is kept for closing WebSockets in order; at most half of it. */
+const CLOSE_HANDSHAKE_MS = 1000;
+
+export function createServer(config: Config, hooks: ServerHooks = {}): TurnpikeServer {
+  return new ServerLifecycle(config, hooks);
+}
+
+class ServerLifecycle implements TurnpikeServer {
+  readonly #config: Config;
+  readonly #hooks: ServerHooks;
+  readonly #logger: Logger;
+  #state: State = { name: "idle" };
+
+  constructor(config: Config, hooks: ServerHooks) {
+    this.#config = config;
+    this.#hooks = hooks;
+    this.#logger = hooks.logger ?? createLogger({ level: config.logLevel });
+  }
+
+  get addresses(): ServerAddresses | undefined {
+    return this.#state.name === "running" ? this.#state.addresses : undefined;
+  }
+
+  async start(): Promise<ServerAddresses> {
+    if (this.#state.name !== "idle")
+      throw new ServerStateError(`cannot start: the server is ${this.#state.name}`);
+    const isReady = () => this.#state.name === "running";
+    const opening = open(this.#config, this.#hooks, this.#logger, isReady);
+    this.#state = { name: "starting", opening };
+    try {
+      const running = await opening;
+      if (!this.#isStarting()) throw new ServerStateError("the server was closed while it started");
+      this.#state = { name: "running", ...running };
+      return running.addresses;
+    } catch (error) {
+      if (this.#isStarting()) this.#state = { name: "idle" };
+      throw error;
+    }
+  }
+
+  close(): Promise<void> {
+    const state = this.#state;
+    if (state.name === "closing" || state.name === "closed") return state.done;
+    const done = this.#end(state).then(() => {
+      this.#state = { name: "closed", done };
+    });
+    this.#state = { name: "closing", done };
+    return done;
+  }
+
+  handleRequest(request: IncomingMessage, response: ServerResponse): boolean {
+    return this.#state.name === "running" && handleSdkRequest(request, response, this.#state.assets);
+  }
+
+  /** `close` may come while `start` waits. */
+  #isStarting(): boolean {
+    return this.#state.name === "starting";
+  }
+
+  async #end(state: Exclude<State, { readonly done: Promise<void> }>): Promise<void> {
+    if (state.name === "running") await shutDown(state, this.#config.shutdownSeconds * 1000);
+    // A start that fails has closed what it opened, and tells whoever called it.
+    else if (state.name === "starting")
+      await state.opening.then(
+        (running) => shutDown(running, 0),
+        () => undefined,
+      );
+  }
+}
+
+/** Opens everything or, with a `ListenError` for every port that failed, nothing. */
+async function open(
+  config: Config,
+  hooks: ServerHooks,
+  logger: Logger,
+  isReady: () => boolean,
+): Promise<Running> {
+  const assets = await loadStaticFiles(findPackageRoot(import.meta.url));
+  const relayAddresses = await findRelayAddresses(config.hosts, config.externalIps);
+  let turnPort = config.turnPort;
+  const { authorize } = hooks;
+  const assembly = assemble({ config, authorize, logger, relayAddresses, turnPort: () => turnPort });
+  const { turn, endpoint, hub, metrics } = assembly;
+  const failed = (error: unknown) => logger.error({ err: error }, "the server met a defect");
+  const ports = await openPorts({
+    config,
+    turn,
+    turnIsOpen: (port) => {
+      turnPort = port;
+    },
+    site: createRequestHandler({ assets, isReady }),
+    upgrade: endpoint.handleUpgrade,
+    ownHttp: hooks.server === undefined,
+    admin:
+      hooks.admin === false
+        ? undefined
+        : createAdminHandler({ isReady, renderMetrics: metrics.render, failed }),
+    failed,
+  });
+  if (ports.failures.length > 0) {
+    endpoint.terminateAll();
+    turn.close();
+    await closeListeners(ports.listeners);
+    throw new ListenError(ports.failures);
+  }
+  return {
+    assembly,
+    assets,
+    listeners: ports.listeners,
+    addresses: ports.addresses,
+    sweeper: startSweeper([() => hub.sweep(), () => turn.sweep()], failed),
+    detach: hooks.server === undefined ? () => undefined : attachUpgrade(hooks.server, endpoint),
+  };
+}
+
+/** Members hear of it first and have time to go; what is left at the bound is cut. */
+async function shutDown(running: Running, boundMs: number): Promise<void> {
+  const { hub, endpoint, turn } = running.assembly;
+  const handshakeMs = Math.min(CLOSE_HANDSHAKE_MS, boundMs / 2);
+  const graceMs = boundMs - handshakeMs;
+  hub.goAway(Math.floor(graceMs / 1000));
+  await waitUntil(() => hub.stats.members === 0, graceMs);
+  hub.closeAllRooms("shutdown");
+  endpoint.closeAll(1001, "server is shutting down");
+  await waitUntil(() => endpoint.size === 0, handshakeMs);
+  endpoint.terminateAll();
+  running.detach();
+  running.sweeper.close();
+  turn.close();
+  await closeListeners(running.listeners);
+}
