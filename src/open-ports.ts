@@ -56,7 +56,7 @@ export async function openPorts(options: OpenPortsOptions): Promise<OpenPorts> {
   const [http, tls, admin] = await Promise.all([
     listenHttp(options),
     listenTls(options),
-    listenAdmin(options),
+    listenAdmin(options, adminHost),
   ]);
   const results = [http, tls, turn, admin];
   const addressesOf = (result: ListenResult) =>
