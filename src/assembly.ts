@@ -95,7 +95,7 @@ function createHub({ config, authorize, turnPort }: AssemblyOptions, events: Sig
     ...(authorize !== undefined && { authorize }),
     events,
   };
-  return new Hub(config, ports);
+  return new Hub({ ...config, ...config.limits }, ports);
 }
 
 function nowSeconds(): number {
