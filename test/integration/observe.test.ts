@@ -59,10 +59,11 @@ test("an authorize hook that throws refuses the join, is logged, and the next jo
   });
   running.push(server);
   const { http } = await server.start();
-  const client = await SignalingClient.open(`ws://127.0.0.1:${http[0]?.port}/signal`);
-  client.send({ type: "join", v: 1, room: "broken" });
-  expect(await client.next("error")).toMatchObject({ code: "unauthorized" });
-  await client.join("blue-fox");
+  const url = `ws://127.0.0.1:${http[0]?.port}/signal`;
+  const refused = await SignalingClient.open(url);
+  refused.send({ type: "join", v: 1, room: "broken" });
+  expect(await refused.next("error")).toMatchObject({ code: "unauthorized" });
+  expect((await (await SignalingClient.open(url)).join("blue-fox")).created).toBe(true);
   expect(lines.map((line) => JSON.parse(line).err.message)).toEqual(["the hook broke"]);
 });
 
