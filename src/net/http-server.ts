@@ -31,6 +31,8 @@ export interface ConnectionLimits {
 
 const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 15_000;
+/** Of a client that does not read its answer; ws takes it off a WebSocket. */
+const SILENCE_TIMEOUT_MS = 60_000;
 const KEEP_ALIVE_TIMEOUT_MS = 5_000;
 const TLS_HANDSHAKE_TIMEOUT_MS = 10_000;
 const TIMEOUT_CHECK_INTERVAL_MS = 5_000;
@@ -66,6 +68,7 @@ function createHttpServer(options: HttpServerOptions): Server {
           { ...limits, ...options.tls, minVersion: "TLSv1.2", handshakeTimeout: TLS_HANDSHAKE_TIMEOUT_MS },
           options.request,
         );
+  server.timeout = SILENCE_TIMEOUT_MS;
   server.maxHeadersCount = MAX_HEADERS;
   server.maxConnections = options.connections.max;
   // Without a listener node answers "100 Continue" and invites the body that nobody reads.
