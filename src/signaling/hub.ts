@@ -1,0 +1,118 @@
+/**
+ * The hub: every connection, every room. It has no socket and no timer; whoever has them calls `connect` for each
+ * WebSocket and `sweep` once a second.
+ */
+
+import { AddressCounts, addressKey } from "./address-counts.ts";
+import { ClientConnection } from "./connection.ts";
+import { closeRoom, dismiss, sweepAwaySeat } from "./departures.ts";
+import { createAnnounce, type HubOptions, type HubState, settle } from "./hub-state.ts";
+import { sweepIceServers } from "./ice-servers.ts";
+import { numbered } from "./outbox.ts";
+import type { Connection, ConnectionInfo, HubPorts, SignalingLink } from "./ports.ts";
+import type { ErrorCode, ServerMessageBody } from "./protocol.ts";
+import { RoomTable } from "./rooms.ts";
+
+export type { HubOptions } from "./hub-state.ts";
+
+const DEFAULTS = { maxBufferedBytes: 1_048_576, maxReplayMessages: 256, maxReplayBytes: 524_288 };
+
+/** RFC 6455's registry: "Try Again Later". */
+const CLOSE_TRY_AGAIN_LATER = 1013;
+
+export class Hub {
+  readonly #state: HubState;
+
+  constructor(options: HubOptions, ports: HubPorts) {
+    this.#state = {
+      options: { ...DEFAULTS, ...options },
+      ports,
+      announce: createAnnounce(ports.events),
+      rooms: new RoomTable(),
+      seatsByToken: new Map(),
+      connections: new Set(),
+      connectionsPerAddress: new AddressCounts(),
+      lost: [],
+      draining: false,
+    };
+  }
+
+  /** `members` counts seats, those of members who are away as well. */
+  get stats(): { rooms: number; members: number; connections: number } {
+    const { rooms, connections } = this.#state;
+    return { rooms: rooms.size, members: rooms.seatCount, connections: connections.size };
+  }
+
+  /** A new WebSocket. Undefined: refused, and the link has been closed after an error `server-full`. */
+  connect(link: SignalingLink, info: ConnectionInfo): Connection | undefined {
+    const refusal = this.#refusalOf(info);
+    if (refusal === undefined) return new ClientConnection(this.#state, link, info);
+    const code: ErrorCode = "server-full";
+    this.#state.announce("requestFailed", code);
+    try {
+      link.send(numbered(JSON.stringify({ type: "error", code, message: refusal }), 1));
+      link.close(CLOSE_TRY_AGAIN_LATER, refusal);
+    } catch (error) {
+      this.#state.announce("failed", error);
+    }
+    return undefined;
+  }
+
+  /** Once a second: heartbeats, connections that never join, seats whose time is up, fresh iceServers. */
+  sweep(): void {
+    const state = this.#state;
+    const nowMs = state.ports.now();
+    for (const connection of state.connections) connection.sweep(nowMs);
+    for (const room of state.rooms) {
+      for (const seat of room.seats.values()) {
+        sweepAwaySeat(state, seat, nowMs);
+        sweepIceServers(state, seat, nowMs);
+      }
+    }
+    settle(state);
+  }
+
+  /** Tells every member that the server is going away. From now on `create` and `join` are answered with `draining`; a resume is not. */
+  goAway(graceSeconds: number, url?: string): void {
+    this.#state.draining = true;
+    const message: ServerMessageBody =
+      url === undefined ? { type: "go-away", graceSeconds } : { type: "go-away", graceSeconds, url };
+    const body = JSON.stringify(message);
+    for (const room of this.#state.rooms) {
+      for (const seat of room.seats.values()) seat.sendText(body);
+    }
+    settle(this.#state);
+  }
+
+  /** Takes one member out of a room. Its connection stays and may join again. False: no such member. */
+  kick(room: string, peer: string, reason: string): boolean {
+    const seat = this.#state.rooms.get(room)?.seats.get(peer);
+    if (seat === undefined) return false;
+    seat.send({ type: "kicked", reason });
+    dismiss(this.#state, seat, "kicked");
+    settle(this.#state);
+    return true;
+  }
+
+  /** Ends a room for everyone in it. False: no such room. */
+  closeRoom(room: string, reason: "closed" | "shutdown" = "closed"): boolean {
+    const found = this.#state.rooms.get(room);
+    if (found === undefined) return false;
+    closeRoom(this.#state, found, reason);
+    settle(this.#state);
+    return true;
+  }
+
+  closeAllRooms(reason: "closed" | "shutdown"): void {
+    for (const room of this.#state.rooms) closeRoom(this.#state, room, reason);
+    settle(this.#state);
+  }
+
+  #refusalOf(info: ConnectionInfo): string | undefined {
+    const { options, connections, connectionsPerAddress } = this.#state;
+    if (connections.size >= options.maxConnections) return "this server is full";
+    if (info.exemptFromLimits) return undefined;
+    const open = connectionsPerAddress.get(addressKey(info.address));
+    return open >= options.maxConnectionsPerAddress ? "too many connections from your address" : undefined;
+  }
+}
