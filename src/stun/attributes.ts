@@ -9,7 +9,8 @@ import { ATTRIBUTE, ERROR_REASONS, MAGIC_COOKIE, type StunErrorCode } from "./re
 
 const FAMILY_IPV4 = 1;
 const FAMILY_IPV6 = 2;
-const utf8 = new TextDecoder("utf-8", { fatal: true });
+/** A byte order mark is text like any other: "\ufeffalice" is not "alice". */
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 function viewOf(value: Uint8Array): DataView {
   return new DataView(value.buffer, value.byteOffset, value.length);

@@ -70,13 +70,13 @@ export function isComprehensionRequired(attributeType: number): boolean {
   return attributeType < 0x8000;
 }
 
-/** Error codes with the reason phrases of RFC 8489 section 14.8 and RFC 8656 section 19. */
+/** Error codes with the reason phrases of RFC 8489 section 14.8, RFC 8656 section 19, RFC 8016 (405) and RFC 6062 (446, 447). */
 export const ERROR_REASONS = {
   300: "Try Alternate",
   400: "Bad Request",
   401: "Unauthenticated",
   403: "Forbidden",
-  405: "Method Not Allowed",
+  405: "Mobility Forbidden",
   420: "Unknown Attribute",
   437: "Allocation Mismatch",
   438: "Stale Nonce",
