@@ -1,0 +1,100 @@
+/** A response as a client sees it. */
+
+import type { TransportAddress } from "../../src/stun/address.ts";
+import {
+  readErrorCode,
+  readText,
+  readUint32,
+  readUnknownAttributes,
+  readXorAddress,
+} from "../../src/stun/attributes.ts";
+import { verifyFingerprint, verifyIntegrity } from "../../src/stun/integrity.ts";
+import { findAttribute, type StunMessage } from "../../src/stun/message.ts";
+import { ATTRIBUTE } from "../../src/stun/registry.ts";
+
+export class TurnAnswer {
+  readonly message: StunMessage;
+  readonly #key: Uint8Array | undefined;
+
+  constructor(message: StunMessage, key: Uint8Array | undefined) {
+    this.message = message;
+    this.#key = key;
+  }
+
+  get isSuccess(): boolean {
+    return this.message.messageClass === "success";
+  }
+
+  /** "success", or the error's code. */
+  get outcome(): "success" | number {
+    return this.isSuccess ? "success" : (this.errorCode ?? 0);
+  }
+
+  get errorCode(): number | undefined {
+    const value = findAttribute(this.message, ATTRIBUTE.errorCode);
+    return value && readErrorCode(value)?.code;
+  }
+
+  /** Whether MESSAGE-INTEGRITY verifies under the key of the request. */
+  get isAuthentic(): boolean {
+    const { bytes, integrityOffset } = this.message;
+    return (
+      integrityOffset >= 0 && this.#key !== undefined && verifyIntegrity(bytes, integrityOffset, this.#key)
+    );
+  }
+
+  /** "absent", "right" or "wrong". */
+  get fingerprint(): "absent" | "right" | "wrong" {
+    const { bytes, fingerprintOffset } = this.message;
+    if (fingerprintOffset < 0) return "absent";
+    return verifyFingerprint(bytes, fingerprintOffset) ? "right" : "wrong";
+  }
+
+  get attributeTypes(): number[] {
+    return this.message.attributes.map(({ type }) => type);
+  }
+
+  has(type: number): boolean {
+    return findAttribute(this.message, type) !== undefined;
+  }
+
+  get realm(): string | undefined {
+    return this.#text(ATTRIBUTE.realm);
+  }
+
+  get nonce(): string | undefined {
+    return this.#text(ATTRIBUTE.nonce);
+  }
+
+  get lifetimeSeconds(): number | undefined {
+    const value = findAttribute(this.message, ATTRIBUTE.lifetime);
+    return value && readUint32(value);
+  }
+
+  get mappedAddress(): TransportAddress | undefined {
+    return this.#address(ATTRIBUTE.xorMappedAddress);
+  }
+
+  get relayedAddress(): TransportAddress | undefined {
+    return this.#address(ATTRIBUTE.xorRelayedAddress);
+  }
+
+  get reservationToken(): Uint8Array | undefined {
+    return findAttribute(this.message, ATTRIBUTE.reservationToken);
+  }
+
+  get unknownAttributes(): number[] | undefined {
+    const value = findAttribute(this.message, ATTRIBUTE.unknownAttributes);
+    return value && readUnknownAttributes(value);
+  }
+
+  #text(type: number): string | undefined {
+    const value = findAttribute(this.message, type);
+    return value && readText(value);
+  }
+
+  #address(type: number): TransportAddress | undefined {
+    const value = findAttribute(this.message, type);
+    return value && readXorAddress(value, this.message.transactionId);
+  }
+}
