@@ -230,12 +230,12 @@ const steps: Record<string, Step> = {
   },
 
   pass(world, _user, choice) {
-    // Whoever answers a ping has what came before it.
-    for (const user of world.users) user.read();
     const alive = world.users.flatMap(({ client }) =>
       client === undefined || client.link.gone ? [] : [client],
     );
     world.bench.pass(1 + (choice % 20), ...alive);
+    // Whoever answers a ping has what came before it.
+    for (const user of world.users) user.read();
     for (const [room, seats] of world.rooms) {
       for (const seat of seats) {
         const { awaySinceMs } = seat;
