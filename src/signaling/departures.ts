@@ -63,8 +63,6 @@ function lastRelayedAt(state: HubState, seat: Seat): number | undefined {
 
 /** The seat is gone, its token with it, and an empty room too. Its connection, if it has one, may join again. */
 function removeSeat(state: HubState, seat: Seat, reason: MemberEnd): void {
-  // An observer of one departure may have caused this one already.
-  if (!seat.room.seats.has(seat.peer)) return;
   const isLast = state.rooms.removeSeat(seat);
   state.seatsByToken.delete(seat.resumeToken);
   if (seat.presence.kind === "here") seat.presence.connection.vacate();

@@ -254,6 +254,19 @@ describe("a hook that answers later", () => {
     expect(large.link.received.map(({ type }) => type)).toEqual(["error", "joined", "ok", "ok", "ok", "ok"]);
   });
 
+  test("a reader too slow for the news of the late join is cut then, not some time later", async () => {
+    const { asked, authorize } = pendingHook();
+    const bench = new Bench({}, { authorize: (join) => join.token === "known" || authorize(join) });
+    const slow = bench.client();
+    slow.join("fox", { token: "known" });
+    slow.link.bufferedBytes = 2_000_000;
+    const late = bench.client();
+    late.say({ type: "join", v: 1, room: "fox" });
+    await asked[0]?.answer(true);
+    expect(slow.link.terminated).toBe(true);
+    expect(late.news().map(({ type }) => type)).toEqual(["joined", "peer-away"]);
+  });
+
   test("a hook that never answers: the join is unavailable when its time is up, and the late answer does nothing", async () => {
     const { asked, authorize } = pendingHook();
     const bench = new Bench({}, { authorize });

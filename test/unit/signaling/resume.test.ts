@@ -114,7 +114,10 @@ describe("a member who comes back in time", () => {
     bench.pass(9, bob);
     const again = bench.client();
     again.resume(resumeToken, alice.lastSeq);
+    bench.pass(7, again, bob);
     expect(again.news().map(({ type }) => type)).toEqual(["joined"]);
+    bench.pass(1, again, bob);
+    expect(again.news().map(({ type }) => type)).toEqual(["ice-servers"]);
     expect(bob.news().map(({ type }) => type)).toContain("ice-servers");
   });
 });
@@ -156,6 +159,19 @@ describe("refs after a resume", () => {
       { type: "ok", ref: 3 },
     ]);
     expect(bob.news().filter(({ type }) => type === "message")).toMatchObject([{ data: 3 }]);
+  });
+
+  test("go on also where the old socket still stood", () => {
+    const { bench, alice, resumeToken } = call();
+    alice.ask({ type: "message", data: "done" });
+    const again = bench.client();
+    again.nextRef = 9;
+    again.resume(resumeToken, alice.lastSeq);
+    for (const ref of [2, 3]) again.connection.receiveText(`{"type":"message","ref":${ref},"data":${ref}}`);
+    expect(again.news().slice(1)).toMatchObject([
+      { ref: 2, code: "bad-message" },
+      { type: "ok", ref: 3 },
+    ]);
   });
 
   test("go on from the join of a page that was loaded again and counts anew", () => {
@@ -295,4 +311,20 @@ test("iceServers that cannot be had: unavailable, and the seat waits on", () => 
   expect(again.resume(resumeToken, 1)).toMatchObject({ code: "unavailable" });
   broken = false;
   expect(again.resume(resumeToken, 1)).toMatchObject({ type: "joined" });
+});
+
+test("a new socket that breaks while the seat is taken back: the seat is away again, and the break is told once", () => {
+  const { bench, alice, bob, aliceId, resumeToken } = call();
+  alice.link.vanish();
+  for (let count = 0; count < 3; count++) bob.ask({ type: "message", data: count });
+  bob.news();
+  const broken = bench.client();
+  broken.link.failing = true;
+  broken.say({ type: "join", v: 1, resumeToken, lastSeq: alice.lastSeq });
+  expect(broken.link.terminated).toBe(true);
+  expect(bench.told("failed")).toHaveLength(1);
+  expect(bob.news()).toEqual([
+    { type: "peer-back", peer: aliceId },
+    { type: "peer-away", peer: aliceId },
+  ]);
 });
