@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { AddressCounts, addressKey } from "../../../src/signaling/address-counts.ts";
 import { numbered, Outbox } from "../../../src/signaling/outbox.ts";
 import { TokenBucket } from "../../../src/signaling/rate-limit.ts";
+import { WaitingFrames } from "../../../src/signaling/waiting-frames.ts";
 
 describe("the address that limits count", () => {
   test.each([
@@ -101,4 +102,17 @@ describe("an outbox", () => {
     outbox.add('{"n":4}');
     expect(outbox.since(3)).toEqual([frame(4)]);
   });
+});
+
+test("waiting frames come out in order, and what came out makes room again", () => {
+  const waiting = new WaitingFrames(5);
+  const frames = ["a".repeat(10), "b".repeat(10)];
+  for (let round = 0; round < 3; round++) {
+    expect(frames.map((frame) => waiting.push(frame))).toEqual([true, true]);
+    expect(waiting.push("c")).toBe(false);
+    expect([waiting.shift(), waiting.shift(), waiting.shift()]).toEqual([...frames, undefined]);
+  }
+  waiting.push(frames[0] ?? "");
+  waiting.clear();
+  expect([waiting.shift(), waiting.push("d".repeat(20))]).toEqual([undefined, true]);
 });
