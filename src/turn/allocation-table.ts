@@ -3,8 +3,15 @@
 import { formatIp, type IpAddress, sameIp, type TransportAddress } from "../stun/address.ts";
 import type { Allocation } from "./allocation.ts";
 
+/** An allocation whose relay socket is being opened: it counts as if it were there. */
+interface Opening {
+  readonly userId: string;
+  readonly clientIp: string;
+}
+
 export class AllocationTable {
   readonly #all = new Set<Allocation>();
+  readonly #opening = new Set<Opening>();
   /** By relayed port, then by relayed IP: a port is rarely held by two. */
   readonly #byRelayedPort = new Map<number, Allocation[]>();
   readonly #byUser = new Map<string, Set<Allocation>>();
@@ -28,8 +35,7 @@ export class AllocationTable {
     const ofUser = this.#byUser.get(userId);
     if (ofUser === undefined) this.#byUser.set(userId, new Set([allocation]));
     else ofUser.add(allocation);
-    const clientIp = formatIp(allocation.link.remote);
-    this.#countByClientIp.set(clientIp, (this.#countByClientIp.get(clientIp) ?? 0) + 1);
+    this.#count(formatIp(allocation.link.remote), 1);
   }
 
   /** False when it was not in the table. */
@@ -43,11 +49,30 @@ export class AllocationTable {
     const ofUser = this.#byUser.get(userId);
     ofUser?.delete(allocation);
     if (ofUser?.size === 0) this.#byUser.delete(userId);
-    const clientIp = formatIp(allocation.link.remote);
-    const count = (this.#countByClientIp.get(clientIp) ?? 1) - 1;
-    if (count === 0) this.#countByClientIp.delete(clientIp);
-    else this.#countByClientIp.set(clientIp, count);
+    this.#count(formatIp(allocation.link.remote), -1);
     return true;
+  }
+
+  get openingCount(): number {
+    return this.#opening.size;
+  }
+
+  openingCountOf(userId: string): number {
+    let count = 0;
+    for (const opening of this.#opening) if (opening.userId === userId) count++;
+    return count;
+  }
+
+  /** From here until `endOpening` it counts against every quota. */
+  beginOpening(userId: string, client: IpAddress): Opening {
+    const opening = { userId, clientIp: formatIp(client) };
+    this.#opening.add(opening);
+    this.#count(opening.clientIp, 1);
+    return opening;
+  }
+
+  endOpening(opening: Opening): void {
+    if (this.#opening.delete(opening)) this.#count(opening.clientIp, -1);
   }
 
   /** Whose relayed address this is. */
@@ -64,5 +89,11 @@ export class AllocationTable {
 
   countOfClientIp(ip: IpAddress): number {
     return this.#countByClientIp.get(formatIp(ip)) ?? 0;
+  }
+
+  #count(clientIp: string, change: 1 | -1): void {
+    const count = (this.#countByClientIp.get(clientIp) ?? 0) + change;
+    if (count === 0) this.#countByClientIp.delete(clientIp);
+    else this.#countByClientIp.set(clientIp, count);
   }
 }

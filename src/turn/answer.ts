@@ -19,6 +19,7 @@ export function failure(code: StunErrorCode, ...attributes: readonly StunAttribu
 /** A request whose MESSAGE-INTEGRITY has verified. */
 export interface AuthenticatedRequest {
   readonly link: ClientLink;
+  /** Its `transactionId` may be kept; attribute values are views of bytes that are ours only until `receive` returns. */
   readonly message: StunMessage;
   readonly username: string;
   readonly user: TurnUser;

@@ -12,7 +12,9 @@ export type MonotonicClock = () => number;
 export type ClientTransport = "udp" | "tcp" | "tls";
 
 /** An allocation, or the transaction of an Allocate whose relay socket is still being opened. */
-export type LinkHolding = Allocation | { readonly kind: "pending"; readonly transactionId: Uint8Array };
+export type LinkHolding =
+  | Allocation
+  | { readonly kind: "pending"; readonly username: string; readonly transactionId: Uint8Array };
 
 /** One client's 5-tuple: where it sends from, where it reached us, and the way back. */
 export interface ClientLink {

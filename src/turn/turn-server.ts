@@ -165,6 +165,8 @@ export class TurnServer {
     }
     if (messageClass !== "request") return this.#dropMalformed();
     if (method === METHOD.binding) return this.#receiveBinding(link, message);
+    // RFC 8489 section 6.3: a method that is not supported is no message of ours; it is not answered.
+    if (method !== METHOD.allocate && !HANDLERS.has(method)) return this.#dropMalformed();
     this.#receiveTurnRequest(link, message);
   }
 
@@ -184,8 +186,10 @@ export class TurnServer {
     }
   }
 
-  #receiveTurnRequest(link: ClientLink, message: StunMessage): void {
+  #receiveTurnRequest(link: ClientLink, received: StunMessage): void {
     const { realm } = this.#state;
+    // An Allocate is answered when its socket is open, and the bytes are ours only until we return.
+    const message = { ...received, transactionId: received.transactionId.slice() };
     const authentication = authenticate(link, message, realm, this.#nonces, this.#credentials);
     if (!authentication.ok) return this.#challenge(link, message, authentication.code);
     const { username, user, key } = authentication;
@@ -208,14 +212,12 @@ export class TurnServer {
       closeAllocation(this.#state, allocation, "expired");
       allocation = undefined;
     }
-    // RFC 8656 section 5: requests for an allocation carry the username that made it; else 441.
-    if (allocation !== undefined && allocation.username !== request.username) return answer(failure(441));
-
-    if (message.method === METHOD.allocate) return handleAllocate(this.#state, request, answer);
     const handle = HANDLERS.get(message.method);
-    if (handle === undefined) return answer(failure(405));
-    // RFC 8656 section 5: every other request needs an allocation; without one 437
-    answer(allocation === undefined ? failure(437) : handle(this.#state, request, allocation));
+    if (handle === undefined) return handleAllocate(this.#state, request, answer);
+    // RFC 8656 section 5: every request but Allocate needs an allocation, else 437, and carries the username that made it, else 441.
+    if (allocation === undefined) return answer(failure(437));
+    if (allocation.username !== request.username) return answer(failure(441));
+    answer(handle(this.#state, request, allocation));
   }
 
   /** An error without MESSAGE-INTEGRITY; with REALM and a fresh NONCE where the client may try again. */
@@ -254,6 +256,7 @@ export class TurnServer {
   }
 }
 
+/** What may be asked of an allocation. */
 const HANDLERS = new Map<number, typeof handleRefresh>([
   [METHOD.refresh, handleRefresh],
   [METHOD.createPermission, handleCreatePermission],

@@ -91,7 +91,12 @@ export class MemoryRelayAllocator implements RelayAllocator {
     return this.#ips.some((ip) => ip.family === family);
   }
 
-  open({ family, parity }: RelaySocketRequest, done: (result: RelaySocketResult) => void): void {
+  /** Answers later, as a kernel may: what comes meanwhile finds the Allocate waiting. */
+  open(request: RelaySocketRequest, done: (result: RelaySocketResult) => void): void {
+    setImmediate(() => this.#openNow(request, done));
+  }
+
+  #openNow({ family, parity }: RelaySocketRequest, done: (result: RelaySocketResult) => void): void {
     const ip = this.#ips.find((candidate) => candidate.family === family);
     if (ip === undefined) return done({ ok: false, reason: "family-unsupported" });
     const isFree = (port: number) => this.#network.isFree({ ...ip, port });

@@ -1,4 +1,4 @@
-/** Users whose passwords can be changed and whose credentials can expire while the relay runs. */
+/** Users whose passwords can change and whose credentials can expire while the relay runs, and users for whom neither is so. */
 
 import { longTermKey } from "../../src/stun/integrity.ts";
 import type { CredentialVerifier, TurnUser } from "../../src/turn/ports.ts";
@@ -7,25 +7,27 @@ import type { Credentials } from "./turn-request.ts";
 export class TestCredentials implements CredentialVerifier {
   readonly #realm: string;
   readonly #passwords: Map<string, string>;
+  readonly #lasting: ReadonlySet<string>;
   #areExpired = false;
 
-  constructor(realm: string, users: readonly Credentials[]) {
+  constructor(realm: string, users: readonly Credentials[], lasting: readonly Credentials[] = []) {
     this.#realm = realm;
-    this.#passwords = new Map(users.map(({ username, password }) => [username, password]));
+    this.#passwords = new Map([...users, ...lasting].map(({ username, password }) => [username, password]));
+    this.#lasting = new Set(lasting.map(({ username }) => username));
   }
 
   findUser(username: string): TurnUser | undefined {
     const password = this.#passwords.get(username);
-    if (password === undefined || this.#areExpired) return undefined;
+    if (password === undefined || (this.#areExpired && !this.#lasting.has(username))) return undefined;
     return { userId: username, keys: [longTermKey(username, this.#realm, password)] };
   }
 
-  /** Every password is another one. */
   rotate(): void {
-    for (const [username, password] of this.#passwords) this.#passwords.set(username, `${password} rotated`);
+    for (const [username, password] of this.#passwords) {
+      if (!this.#lasting.has(username)) this.#passwords.set(username, `${password} rotated`);
+    }
   }
 
-  /** Every username is out of date. */
   expire(): void {
     this.#areExpired = true;
   }

@@ -36,9 +36,10 @@ export function handleAllocate(
   // 2. A 5-tuple that is in use: 437, but a retransmission of the Allocate that made the allocation gets its success again.
   const { holding } = link;
   if (holding !== undefined) {
-    const isRetransmission = sameBytes(holding.transactionId, message.transactionId);
+    const isRetransmission =
+      sameBytes(holding.transactionId, message.transactionId) && holding.username === request.username;
     if (!isRetransmission) return answer(failure(437));
-    if (holding.kind === "allocation") answer(allocateSuccess(holding, request));
+    if (holding.kind === "allocation") answer(allocateSuccess(holding, request, request.nowMs));
     return;
   }
 
@@ -47,7 +48,8 @@ export function handleAllocate(
   if (!state.allocator.supports(wanted.family)) return answer(failure(440));
 
   if (wanted.reservationToken !== undefined) {
-    if (isOverQuota(state, request, 1)) return answer(failure(486));
+    // The port has counted against the quota since it was reserved.
+    if (isOverQuota(state, request, 0)) return answer(failure(486));
     const socket = state.reservations.take(wanted.reservationToken, request.user.userId, request.nowMs);
     // 5. A token that is not valid, for whatever reason: 508.
     if (socket === undefined) return answer(failure(508));
@@ -57,14 +59,18 @@ export function handleAllocate(
 
   // 8. and 10. Capacity (508) and quota (486).
   const ports = wanted.parity === "even-with-next" ? 2 : 1;
-  if (state.table.size + state.reservations.size + ports > state.limits.maxAllocations)
+  const { table } = state;
+  if (table.size + table.openingCount + state.reservations.size + ports > state.limits.maxAllocations)
     return answer(failure(508));
   if (isOverQuota(state, request, ports)) return answer(failure(486));
 
-  const pending: LinkHolding = { kind: "pending", transactionId: message.transactionId.slice() };
+  const { username, user } = request;
+  const pending: LinkHolding = { kind: "pending", username, transactionId: message.transactionId };
   link.holding = pending;
   link.retain();
+  const opening = table.beginOpening(user.userId, link.remote);
   state.allocator.open({ family: wanted.family, parity: wanted.parity }, (result) => {
+    table.endOpening(opening);
     if (state.closed || link.holding !== pending) return giveBack(result);
     link.holding = undefined;
     if (result.ok) return answer(install(state, request, wanted.lifetimeSeconds, result.socket, result.next));
@@ -154,7 +160,8 @@ function isOverQuota(state: RelayState, request: AuthenticatedRequest, ports: nu
   const { remote } = request.link;
   if (!state.isExempt(remote) && table.countOfClientIp(remote) >= limits.maxAllocationsPerAddress)
     return true;
-  const held = table.ofUser(userId).size + state.reservations.countOfUser(userId);
+  const held =
+    table.ofUser(userId).size + table.openingCountOf(userId) + state.reservations.countOfUser(userId);
   let excess = held + ports - limits.maxAllocationsPerUser;
   if (excess <= 0) return false;
   for (const allocation of table.ofUser(userId)) {
@@ -181,7 +188,7 @@ function install(
     user,
     username,
     key,
-    transactionId: request.message.transactionId.slice(),
+    transactionId: request.message.transactionId,
     expiresAtMs: nowMs + lifetimeSeconds * 1000,
     nowMs,
     reservationToken: next && state.reservations.hold(next, user.userId, nowMs),
@@ -192,13 +199,13 @@ function install(
     receiveFromRelayTarget(state, allocation, source, buffer, start, end),
   );
   state.announce("allocationCreated", allocation.summary());
-  return allocateSuccess(allocation, request);
+  return allocateSuccess(allocation, request, nowMs);
 }
 
 /** The success response: XOR-RELAYED-ADDRESS, LIFETIME, RESERVATION-TOKEN where a port is held, XOR-MAPPED-ADDRESS. */
-function allocateSuccess(allocation: Allocation, request: AuthenticatedRequest): Answer {
+function allocateSuccess(allocation: Allocation, request: AuthenticatedRequest, nowMs: number): Answer {
   const { transactionId } = request.message;
-  const remainingSeconds = Math.max(0, Math.ceil((allocation.expiresAtMs - request.nowMs) / 1000));
+  const remainingSeconds = Math.max(0, Math.ceil((allocation.expiresAtMs - nowMs) / 1000));
   const attributes = [
     xorAddressAttribute(ATTRIBUTE.xorRelayedAddress, allocation.relay.relayedAddress, transactionId),
     xorAddressAttribute(ATTRIBUTE.xorMappedAddress, allocation.link.remote, transactionId),

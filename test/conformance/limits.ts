@@ -1,0 +1,12 @@
+import type { TurnLimits } from "../../src/turn/relay-state.ts";
+
+/** Wide enough for every rule that is not about limits; the permissions and channels are the product's default. */
+export const DEFAULT_LIMITS: TurnLimits = {
+  maxAllocations: 1000,
+  maxAllocationsPerAddress: 1000,
+  maxAllocationsPerUser: 1000,
+  maxPermissionsPerAllocation: 64,
+  maxChannelsPerAllocation: 64,
+  unauthenticatedBurst: 200,
+  unauthenticatedPerSecond: 50,
+};

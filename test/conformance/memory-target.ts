@@ -1,0 +1,115 @@
+/** Our relay without a socket and with a clock of its own. Its addresses look public; nothing is sent to them. */
+
+import { type IpAddress, parseIp, withPort } from "../../src/stun/address.ts";
+import { createRelayTargetPolicy } from "../../src/turn/relay-target-policy.ts";
+import { TurnServer } from "../../src/turn/turn-server.ts";
+import { transportTo } from "../support/endpoint.ts";
+import { MemoryNetwork } from "../support/memory-network.ts";
+import { MemoryListener, MemoryRelayAllocator } from "../support/memory-relay.ts";
+import { TestCredentials } from "../support/test-credentials.ts";
+import { TurnClient } from "../support/turn-client.ts";
+import { DEFAULT_LIMITS } from "./limits.ts";
+import {
+  ALICE,
+  BOB,
+  CAROL,
+  type Need,
+  peerAt,
+  REALM,
+  type Target,
+  type TargetKind,
+  type TargetSettings,
+} from "./target.ts";
+
+const SERVER = { 4: ip("185.199.1.1"), 6: ip("2a00:1450::1") };
+const RELAY = { 4: ip("185.199.1.2"), 6: ip("2a00:1450::2") };
+const CLIENTS = { 4: [ip("81.2.69.1"), ip("81.2.69.2")], 6: [ip("2a02:8100::1"), ip("2a02:8100:1::1")] };
+const PEERS = { 4: [ip("89.160.20.1"), ip("89.160.20.2")], 6: [ip("2a01:4f8::1"), ip("2a01:4f8::2")] };
+const PORT = 3478;
+const OFFERS: readonly Need[] = ["clock", "inside", "local", "ipv6", "public"];
+
+export const memoryKind: TargetKind = {
+  name: "memory",
+  offers: new Set(OFFERS),
+  open: async (settings) => openMemoryTarget(settings).target,
+};
+
+/** A target and what stands behind it. */
+export interface MemoryTarget {
+  readonly target: Target;
+  readonly turn: TurnServer;
+  readonly network: MemoryNetwork;
+  readonly allocator: MemoryRelayAllocator;
+  /** Links that the relay keeps. */
+  readonly retainedCount: () => number;
+  /** What the relay has told about its own defects. */
+  readonly failures: unknown[];
+}
+
+export function openMemoryTarget({ relayFamilies = [4, 6], ...limits }: TargetSettings = {}): MemoryTarget {
+  let nowMs = 1_000_000;
+  const network = new MemoryNetwork();
+  const relayIps = relayFamilies.map((family) => RELAY[family]);
+  const allocator = new MemoryRelayAllocator(network, relayIps);
+  const credentials = new TestCredentials(REALM, [ALICE, BOB], [CAROL]);
+  const failures: unknown[] = [];
+  const turn = new TurnServer({
+    realm: REALM,
+    credentials,
+    allocator,
+    targets: createRelayTargetPolicy({
+      allow: [],
+      deny: [],
+      lan: false,
+      dev: false,
+      relayIps,
+      otherOwnIps: [SERVER[4], SERVER[6]],
+    }),
+    clock: () => nowMs,
+    limits: { ...DEFAULT_LIMITS, ...limits },
+    isExempt: () => false,
+    events: { failed: (error) => failures.push(error) },
+  });
+  const listeners = ([4, 6] as const).map(
+    (family) => new MemoryListener(network.open(SERVER[family], PORT), turn),
+  );
+  const target: Target = {
+    alice: ALICE,
+    bob: BOB,
+    async client({ family = 4, host = 0, as = ALICE } = {}) {
+      const endpoint = network.open(CLIENTS[family][host] as IpAddress);
+      return new TurnClient(transportTo(target.serverAddress(family), endpoint), as, 100);
+    },
+    peer: async ({ family = 4, host = 0 } = {}) =>
+      peerAt(network.open(PEERS[family][host] as IpAddress), 100),
+    serverAddress: (family) => withPort(SERVER[family], PORT),
+    isFree: async (address) => network.isFree(address),
+    endpointBesideRelay: async (relayed) => peerAt(network.open(relayed), 100),
+    controls: {
+      advance(seconds) {
+        nowMs += seconds * 1000;
+      },
+      sweep: () => turn.sweep(),
+      rotatePasswords: () => credentials.rotate(),
+      expireCredentials: () => credentials.expire(),
+      get allocationCount() {
+        return turn.allocationCount;
+      },
+      get insidePackets() {
+        return turn.counters.insidePackets;
+      },
+    },
+    async close() {
+      turn.close();
+      if (failures.length > 0) throw new AggregateError(failures, "the relay met a defect of its own");
+    },
+  };
+  const retainedCount = () => listeners.reduce((sum, listener) => sum + listener.retainedCount, 0);
+  return { target, turn, network, allocator, retainedCount, failures };
+}
+
+function ip(text: string): IpAddress {
+  const parsed = parseIp(text);
+  if (parsed === undefined) throw new Error(`not an address: ${text}`);
+  return parsed;
+}

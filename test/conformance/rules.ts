@@ -1,0 +1,32 @@
+/** Every rule, in the order of the RFCs. */
+
+import { ADDRESS_FAMILY_RULES } from "./rules/address-family.ts";
+import { ALLOCATE_RULES } from "./rules/allocate.ts";
+import { AUTHENTICATION_RULES } from "./rules/authentication.ts";
+import { BINDING_RULES } from "./rules/binding.ts";
+import { CHANNEL_RULES } from "./rules/channel.ts";
+import { DATA_RULES } from "./rules/data.ts";
+import { DENY_LIST_RULES } from "./rules/deny-list.ts";
+import { HOSTILE_RULES } from "./rules/hostile.ts";
+import { LIMIT_RULES } from "./rules/limits.ts";
+import { OWN_ADDRESS_RULES } from "./rules/own-address.ts";
+import { PERMISSION_RULES } from "./rules/permission.ts";
+import { REFRESH_RULES } from "./rules/refresh.ts";
+import { RESERVATION_RULES } from "./rules/reservation.ts";
+import type { Rule } from "./target.ts";
+
+export const RULES: readonly Rule[] = [
+  ...BINDING_RULES,
+  ...AUTHENTICATION_RULES,
+  ...ALLOCATE_RULES,
+  ...ADDRESS_FAMILY_RULES,
+  ...RESERVATION_RULES,
+  ...REFRESH_RULES,
+  ...PERMISSION_RULES,
+  ...CHANNEL_RULES,
+  ...DATA_RULES,
+  ...OWN_ADDRESS_RULES,
+  ...DENY_LIST_RULES,
+  ...LIMIT_RULES,
+  ...HOSTILE_RULES,
+];

@@ -1,0 +1,203 @@
+import assert from "node:assert/strict";
+import { formatTransportAddress } from "../../../src/stun/address.ts";
+import { requestedTransportAttribute } from "../../../src/stun/attributes.ts";
+import { ATTRIBUTE, METHOD, PROTOCOL_UDP } from "../../../src/stun/registry.ts";
+import { encodeRequest, keyOf } from "../../support/turn-request.ts";
+import {
+  allocate,
+  assertRefused,
+  assertRefusedAndKept,
+  assertRelays,
+  assertSameAddress,
+  assertSuccess,
+} from "../checks.ts";
+import type { Rule } from "../target.ts";
+
+const UDP = requestedTransportAttribute(PROTOCOL_UDP);
+
+export const ALLOCATE_RULES: readonly Rule[] = [
+  {
+    id: "allocate",
+    title: "Allocate answers with the relayed address, the mapped address and a lifetime",
+    rfc: "RFC 8656 section 7.2",
+    async run(target) {
+      const client = await target.client();
+      const answer = await client.allocate();
+      assertSuccess(answer, "Allocate");
+      assertSameAddress(answer.mappedAddress, client.local);
+      assert.equal(answer.lifetimeSeconds, 600);
+      assert.equal(answer.relayedAddress?.family, 4);
+      assert.ok(answer.relayedAddress.port >= 1024, "not a well-known port");
+    },
+  },
+  {
+    id: "allocate-without-transport",
+    title: "Allocate without REQUESTED-TRANSPORT, or with a malformed one, gets 400",
+    rfc: "RFC 8656 section 7.2, step 3",
+    async run(target) {
+      const client = await target.client();
+      await assertRefused(client, await client.request(METHOD.allocate, []), 400);
+      for (const length of [0, 1, 8]) {
+        const malformed = { type: ATTRIBUTE.requestedTransport, value: new Uint8Array(length).fill(17) };
+        await assertRefused(
+          client,
+          await client.request(METHOD.allocate, [malformed]),
+          400,
+          `${length} bytes`,
+        );
+      }
+    },
+  },
+  {
+    id: "allocate-tcp",
+    title: "Allocate for another protocol than UDP gets 442",
+    rfc: "RFC 8656 section 7.2, step 3",
+    async run(target) {
+      const client = await target.client();
+      for (const protocol of [6, 0, 1, 255]) {
+        const answer = await client.request(METHOD.allocate, [requestedTransportAttribute(protocol)]);
+        await assertRefused(client, answer, 442, `protocol ${protocol}`);
+      }
+    },
+  },
+  {
+    id: "allocate-retransmission",
+    title: "a retransmitted Allocate gets the same relayed address again",
+    rfc: "RFC 8656 section 7.2, step 2",
+    async run(target) {
+      const client = await target.client();
+      const proof = await client.authentication();
+      const request = encodeRequest(METHOD.allocate, [UDP], proof);
+      const first = await client.exchange(request, keyOf(proof));
+      const second = await client.exchange(request, keyOf(proof));
+      assert.ok(first.relayedAddress && second.relayedAddress);
+      assertSameAddress(second.relayedAddress, first.relayedAddress);
+      assert.deepEqual([second.isAuthentic, second.lifetimeSeconds], [true, 600]);
+    },
+  },
+  {
+    id: "allocate-retransmission-at-once",
+    title: "an Allocate that arrives five times at once makes one allocation",
+    rfc: "RFC 8656 section 7.2, step 2",
+    needs: ["inside"],
+    async run(target) {
+      const client = await target.client();
+      const proof = await client.authentication();
+      const request = encodeRequest(METHOD.allocate, [UDP], proof);
+      const answer = client.exchange(request, keyOf(proof));
+      for (let i = 0; i < 4; i++) await client.sendRaw(request);
+      assertSuccess(await answer, "Allocate");
+      assertSuccess(await client.refresh(), "Refresh");
+      assert.equal(target.controls.allocationCount, 1);
+    },
+  },
+  {
+    id: "allocate-twice",
+    title: "a second Allocate on a 5-tuple gets 437 and leaves the first allocation alone",
+    rfc: "RFC 8656 section 7.2, step 2",
+    async run(target) {
+      const client = await target.client();
+      await allocate(client);
+      await assertRefusedAndKept(client, await client.allocate(), 437);
+    },
+  },
+  {
+    id: "allocate-by-another-user",
+    title: "an Allocate of another user on a 5-tuple in use gets 437, also under the same transaction id",
+    rfc: "RFC 8656 section 7.2, step 2, and section 5",
+    async run(target) {
+      const client = await target.client();
+      const proof = await client.authentication();
+      const transactionId = new Uint8Array(12).fill(7);
+      const first = await client.exchange(
+        encodeRequest(METHOD.allocate, [UDP], proof, { transactionId }),
+        keyOf(proof),
+      );
+      assertSuccess(first, "Allocate");
+      for (const options of [{}, { transactionId }]) {
+        const answer = await client.request(METHOD.allocate, [UDP], target.bob, options);
+        await assertRefusedAndKept(client, answer, 437);
+      }
+    },
+  },
+  {
+    id: "allocate-lifetime",
+    title: "the lifetime is what was asked for, at least the default of 600 s and at most 3600 s",
+    rfc: "RFC 8656 section 7.2",
+    async run(target) {
+      const cases = [
+        [1, 600],
+        [600, 600],
+        [1200, 1200],
+        [3600, 3600],
+        [3601, 3600],
+        [0xffffffff, 3600],
+      ] as const;
+      for (const [asked, given] of cases) {
+        const client = await target.client();
+        const answer = await client.allocate({ lifetimeSeconds: asked });
+        assert.equal(answer.lifetimeSeconds, given, `asked for ${asked}`);
+      }
+    },
+  },
+  {
+    id: "allocate-malformed-lifetime",
+    title: "Allocate with a malformed LIFETIME gets 400",
+    rfc: "RFC 8656 section 7.2",
+    async run(target) {
+      const client = await target.client();
+      const malformed = { type: ATTRIBUTE.lifetime, value: new Uint8Array(3) };
+      await assertRefused(client, await client.request(METHOD.allocate, [UDP, malformed]), 400);
+    },
+  },
+  {
+    id: "allocate-expires",
+    title: "an allocation ends with its lifetime: 437, nothing is relayed, and a new Allocate succeeds",
+    rfc: "RFC 8656 section 3.2",
+    needs: ["clock", "local"],
+    async run(target) {
+      const [client, peer] = [await target.client(), await target.peer()];
+      const relayed = await allocate(client);
+      assertSuccess(await client.createPermission(peer.address), "CreatePermission");
+      target.controls.advance(599);
+      await client.createPermission(peer.address);
+      await assertRelays(client, relayed, peer);
+      target.controls.advance(1);
+      await client.sendIndication(peer.address, Buffer.from("late"));
+      await peer.send(relayed, Buffer.from("late"));
+      await assertRefused(client, await client.refresh(), 437);
+      assert.deepEqual([peer.packets.pending.length, client.data.pending.length], [0, 0]);
+      target.controls.sweep();
+      assert.equal(target.controls.allocationCount, 0);
+      assert.ok(await target.isFree(relayed), "the relay port is free");
+      assertSuccess(await client.allocate(), "a new Allocate");
+    },
+  },
+  {
+    id: "five-tuples-are-apart",
+    title: "two 5-tuples of one user have an allocation each; ending one leaves the other",
+    rfc: "RFC 8656 section 3.2",
+    async run(target) {
+      const [one, other, peer] = [await target.client(), await target.client(), await target.peer()];
+      const addresses = [await allocate(one), await allocate(other)];
+      assert.equal(new Set(addresses.map(formatTransportAddress)).size, 2);
+      assertSuccess(await other.createPermission(peer.address), "CreatePermission");
+      assertSuccess(await one.refresh(0), "Refresh(0)");
+      const [, relayed] = addresses;
+      assert.ok(relayed);
+      await assertRelays(other, relayed, peer);
+    },
+  },
+  {
+    id: "dont-fragment",
+    title: "Allocate with DONT-FRAGMENT gets 420, which names it, where the engine cannot do it",
+    rfc: "RFC 8656 section 7.2, step 4",
+    async run(target) {
+      const client = await target.client();
+      const dontFragment = { type: ATTRIBUTE.dontFragment, value: new Uint8Array() };
+      const answer = await client.allocate({ attributes: [dontFragment] });
+      await assertRefused(client, answer, 420);
+      assert.deepEqual(answer.unknownAttributes, [ATTRIBUTE.dontFragment]);
+    },
+  },
+];
