@@ -1,0 +1,199 @@
+/** Another member of the call. */
+
+import type { CallReport, IceCandidate, PeerInfo, SessionDescription } from "../signaling/protocol.ts";
+import { isSamePath, type Path } from "./path.ts";
+import { type IceServerError, type LinkObserver, type LinkOptions, PeerLink } from "./peer-link.ts";
+
+/** Another member, as an application sees it. The same object for as long as the member is in the room. */
+export interface Peer {
+  /** The server's id for it: random, new for every join. */
+  readonly id: string;
+  readonly name: string | undefined;
+  /** This side's role in perfect negotiation. */
+  readonly polite: boolean;
+  /** Its connection to the server dropped; the media may go on. */
+  readonly away: boolean;
+  readonly state: RTCPeerConnectionState;
+  /** How the two are connected; undefined while they are not. */
+  readonly path: Path | undefined;
+  /** For all that the SDK has no word for. Another object after the member's page was loaded again. */
+  readonly connection: RTCPeerConnection;
+  /** The data channel behind `call.send`, made with `{ negotiated: true, id: 0 }`. */
+  readonly channel: RTCDataChannel;
+}
+
+export interface PeerObserver {
+  send(message: { type: "offer" | "answer"; to: string; description: SessionDescription }): void;
+  send(message: { type: "candidate"; to: string; candidate: IceCandidate | null }): void;
+  report(report: CallReport): void;
+  track(peer: Peer, event: RTCTrackEvent): void;
+  stateChanged(peer: Peer, state: RTCPeerConnectionState): void;
+  channelOpened(peer: Peer, channel: RTCDataChannel): void;
+  message(peer: Peer, data: string | ArrayBuffer): void;
+  pathChanged(peer: Peer, path: Path): void;
+  iceServerError(peer: Peer, error: IceServerError): void;
+  failed(what: string, error: unknown): void;
+}
+
+/** As the server bounds a report. */
+const MAX_REPORTED_ERRORS = 16;
+
+export class PeerSession implements Peer {
+  readonly id: string;
+  readonly name: string | undefined;
+  readonly polite: boolean;
+  away = false;
+  path: Path | undefined;
+  readonly #options: () => Omit<LinkOptions, "polite">;
+  readonly #observer: PeerObserver;
+  readonly #iceServerErrors: IceServerError[] = [];
+  #link: PeerLink;
+  /** Of the certificate in the other side's descriptions: each RTCPeerConnection has its own. */
+  #remoteFingerprint: string | undefined;
+
+  constructor(info: PeerInfo, options: () => Omit<LinkOptions, "polite">, observer: PeerObserver) {
+    this.id = info.peer;
+    this.name = info.name;
+    this.polite = info.polite;
+    this.#options = options;
+    this.#observer = observer;
+    this.#link = this.#newLink();
+  }
+
+  get connection(): RTCPeerConnection {
+    return this.#link.connection;
+  }
+
+  get channel(): RTCDataChannel {
+    return this.#link.channel;
+  }
+
+  get state(): RTCPeerConnectionState {
+    return this.#link.connection.connectionState;
+  }
+
+  receiveDescription(description: SessionDescription): void {
+    const fingerprint = readFingerprint(description.sdp);
+    const before = this.#remoteFingerprint;
+    if (before !== undefined && fingerprint !== undefined && fingerprint !== before) {
+      // The member's page was loaded again and took its seat back: nothing of the old connection is left there.
+      this.#replaceLink();
+      // An answer would be to an offer of the old link; the new one makes its own.
+      if (description.type !== "offer") return;
+    }
+    const taken = this.#link.receiveDescription(description);
+    if (taken && fingerprint !== undefined) this.#remoteFingerprint = fingerprint;
+  }
+
+  receiveCandidate(candidate: IceCandidate | null): void {
+    this.#link.receiveCandidate(candidate);
+  }
+
+  setConfiguration(configuration: RTCConfiguration): void {
+    try {
+      this.#link.connection.setConfiguration(configuration);
+    } catch (error) {
+      this.#observer.failed("the new configuration", error);
+    }
+  }
+
+  restartIce(): void {
+    this.#link.restarts.restart();
+  }
+
+  /** Whether an offer sent now would be answered: both sides are connected to the server. */
+  setReachable(reachable: boolean): void {
+    if (reachable) this.#link.restarts.resume();
+    else this.#link.restarts.hold();
+  }
+
+  /** False: the channel is not open. Throws what the channel throws. */
+  send(data: string | ArrayBuffer | ArrayBufferView<ArrayBuffer>): boolean {
+    const { channel } = this.#link;
+    if (channel.readyState !== "open") return false;
+    // The overloads of `send` know no union.
+    channel.send(data as ArrayBuffer);
+    return true;
+  }
+
+  close(): void {
+    this.#link.close();
+  }
+
+  #newLink(): PeerLink {
+    return new PeerLink({ ...this.#options(), polite: this.polite }, this.#linkObserver());
+  }
+
+  #replaceLink(): void {
+    this.#link.close();
+    this.path = undefined;
+    this.#remoteFingerprint = undefined;
+    this.#link = this.#newLink();
+    this.#observer.stateChanged(this, this.state);
+  }
+
+  #linkObserver(): LinkObserver {
+    const observer = this.#observer;
+    const to = this.id;
+    return {
+      sendDescription: (description) => observer.send({ type: wireType(description), to, description }),
+      sendCandidate: (candidate) => observer.send({ type: "candidate", to, candidate }),
+      stateChanged: (state) => this.#stateChanged(state),
+      track: (event) => observer.track(this, event),
+      channelOpened: (channel) => observer.channelOpened(this, channel),
+      message: (data) => observer.message(this, data),
+      pathSeen: (path) => this.#pathSeen(path),
+      iceServerError: (error) => this.#iceServerError(error),
+      failed: (what, error) => observer.failed(what, error),
+    };
+  }
+
+  #stateChanged(state: RTCPeerConnectionState): void {
+    if (state === "failed") {
+      this.path = undefined;
+      this.#report("failed");
+    }
+    this.#observer.stateChanged(this, state);
+  }
+
+  #pathSeen(path: Path): void {
+    const before = this.path;
+    this.path = path;
+    if (!isSamePath(before, path)) this.#report("connected");
+    else if (before?.roundTripTimeMs === path.roundTripTimeMs) return;
+    this.#observer.pathChanged(this, path);
+  }
+
+  #iceServerError(error: IceServerError): void {
+    if (this.#iceServerErrors.length < MAX_REPORTED_ERRORS) this.#iceServerErrors.push(error);
+    this.#observer.iceServerError(this, error);
+  }
+
+  #report(state: "connected" | "failed"): void {
+    const errors = this.#iceServerErrors.splice(0);
+    this.#observer.report({
+      to: this.id,
+      state,
+      ...(this.path === undefined ? {} : reportedPath(this.path)),
+      ...(errors.length === 0 ? {} : { errors }),
+    });
+  }
+}
+
+function reportedPath(path: Path): Partial<CallReport> {
+  return {
+    localCandidateType: path.local,
+    remoteCandidateType: path.remote,
+    ...(path.relayProtocol === undefined ? {} : { relayProtocol: path.relayProtocol }),
+    ...(path.roundTripTimeMs === undefined ? {} : { roundTripTimeMs: path.roundTripTimeMs }),
+  };
+}
+
+function wireType({ type }: SessionDescription): "offer" | "answer" {
+  return type === "offer" ? "offer" : "answer";
+}
+
+/** From `a=fingerprint:sha-256 5F:8D:…` (RFC 8122 section 5). */
+function readFingerprint(sdp: string | undefined): string | undefined {
+  return /^a=fingerprint:(.+?)\s*$/m.exec(sdp ?? "")?.[1];
+}

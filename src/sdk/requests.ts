@@ -1,0 +1,102 @@
+/** Requests that wait for their answer, in the order of their `ref`. */
+
+import type { ClientMessage, ServerMessage } from "../signaling/protocol.ts";
+import { TurnpikeError } from "./errors.ts";
+
+type WithoutRef<Message> = Message extends unknown ? Omit<Message, "ref"> : never;
+
+/** A client's message before it has its number. */
+export type Request = WithoutRef<ClientMessage>;
+
+/** A direct answer that is not an error. */
+export type Reply = Extract<ServerMessage, { type: "ok" | "joined" | "ice-servers" }>;
+
+interface Waiting {
+  readonly text: string;
+  readonly resolve: (reply: Reply) => void;
+  readonly reject: (error: TurnpikeError) => void;
+  sent: boolean;
+}
+
+export interface Added {
+  readonly ref: number;
+  readonly text: string;
+  readonly reply: Promise<Reply>;
+}
+
+export class Requests {
+  readonly #maxWaiting: number;
+  readonly #waiting = new Map<number, Waiting>();
+  #lastRef = 0;
+
+  constructor(maxWaiting: number) {
+    this.#maxWaiting = maxWaiting;
+  }
+
+  get size(): number {
+    return this.#waiting.size;
+  }
+
+  /** Numbers a request and keeps it until it is answered. */
+  add(request: Request): Added {
+    const ref = ++this.#lastRef;
+    const text = JSON.stringify({ ...request, ref });
+    const reply = new Promise<Reply>((resolve, reject) => {
+      if (this.#waiting.size < this.#maxWaiting)
+        this.#waiting.set(ref, { text, resolve, reject, sent: false });
+      else reject(new TurnpikeError("overloaded", `${this.#maxWaiting} requests wait for an answer`));
+    });
+    return { ref, text, reply };
+  }
+
+  /** The oldest request that was not sent on this connection; marks it as sent. */
+  takeUnsent(): string | undefined {
+    for (const waiting of this.#waiting.values()) {
+      if (waiting.sent) continue;
+      waiting.sent = true;
+      return waiting.text;
+    }
+    return undefined;
+  }
+
+  get hasUnsent(): boolean {
+    for (const waiting of this.#waiting.values()) if (!waiting.sent) return true;
+    return false;
+  }
+
+  markSent(ref: number): void {
+    const waiting = this.#waiting.get(ref);
+    if (waiting !== undefined) waiting.sent = true;
+  }
+
+  /** The connection is gone: whatever was not answered must go out again. */
+  markAllUnsent(): void {
+    for (const waiting of this.#waiting.values()) waiting.sent = false;
+  }
+
+  /** Gives a server's message to the request that it answers. False: it answers none. */
+  settle(message: ServerMessage): boolean {
+    if (!("ref" in message) || message.ref === undefined) return false;
+    const waiting = this.#waiting.get(message.ref as number);
+    if (waiting === undefined) return false;
+    if (message.type === "error") waiting.reject(new TurnpikeError(message.code, message.message));
+    else if (isReply(message)) waiting.resolve(message);
+    else return false;
+    this.#waiting.delete(message.ref as number);
+    return true;
+  }
+
+  reject(ref: number, error: TurnpikeError): void {
+    this.#waiting.get(ref)?.reject(error);
+    this.#waiting.delete(ref);
+  }
+
+  rejectAll(error: TurnpikeError): void {
+    for (const waiting of this.#waiting.values()) waiting.reject(error);
+    this.#waiting.clear();
+  }
+}
+
+function isReply(message: ServerMessage): message is Reply {
+  return message.type === "ok" || message.type === "joined" || message.type === "ice-servers";
+}
