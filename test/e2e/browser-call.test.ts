@@ -1,0 +1,123 @@
+/** Two people call each other through the page, from two browsers on this machine. */
+
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import type { Browser, Tab } from "./support/browser.ts";
+import { CallPage, type JoinOptions } from "./support/call-page.ts";
+import { launchChromium } from "./support/chromium.ts";
+import { exchangeMessages, expectNoErrors, expectRelayedBothWays, hangUp } from "./support/conversation.ts";
+import { launchFirefox } from "./support/firefox.ts";
+import { machineAddress } from "./support/machine-address.ts";
+import { isMissing } from "./support/requirements.ts";
+import { TurnpikeProcess } from "./support/turnpike-process.ts";
+
+describe.skipIf(isMissing("chromium", "firefox-esr"))("a call through the page", () => {
+  let server: TurnpikeProcess;
+  let url: string;
+  const browsers = new Map<Browser["name"], Browser>();
+  const tabs: Tab[] = [];
+  let rooms = 0;
+
+  beforeAll(async () => {
+    // As a user starts it: nothing but the ports is told.
+    server = await TurnpikeProcess.start();
+    url = server.url(machineAddress());
+    const options = { secureOrigin: new URL(url).origin };
+    browsers.set("chromium", await launchChromium(options));
+    browsers.set("firefox", await launchFirefox(options));
+  });
+
+  afterEach(async () => {
+    await Promise.all(tabs.splice(0).map((tab) => tab.close()));
+    await server.isIdle();
+  });
+
+  afterAll(async () => {
+    await Promise.all([...browsers.values()].map((browser) => browser.close()));
+    expect(await server?.stop()).toEqual({ code: 0, signal: undefined });
+  });
+
+  async function call(
+    [first, second]: readonly [Browser["name"], Browser["name"]],
+    options: Omit<JoinOptions, "room" | "name">,
+    page = url,
+  ): Promise<readonly [CallPage, CallPage]> {
+    const room = `room ${++rooms}`;
+    const enter = async (browser: Browser["name"], name: string) => {
+      const tab = await (browsers.get(browser) as Browser).newTab();
+      tabs.push(tab);
+      return CallPage.join(tab, page, { ...options, room, name });
+    };
+    const ann = await enter(first, "Ann");
+    await ann.reaches("waiting");
+    const bob = await enter(second, "Bob");
+    await Promise.all([ann.reaches("connected"), bob.reaches("connected")]);
+    return [ann, bob];
+  }
+
+  const pairs = [
+    ["chromium", "chromium"],
+    ["chromium", "firefox"],
+    ["firefox", "chromium"],
+  ] as const;
+
+  describe.each(pairs)("%s calls %s", (first, second) => {
+    test("relay only: 200 messages each way, relayed on both sides; then nothing is left", async () => {
+      const before = await server.metrics();
+      const [ann, bob] = await call([first, second], { relayOnly: true });
+      await exchangeMessages(ann, bob);
+      await expectRelayedBothWays(ann, bob);
+
+      const during = await server.metrics();
+      expect(during.total("turnpike_rooms")).toBe(1);
+      expect(during.total("turnpike_allocations")).toBeGreaterThanOrEqual(2);
+      const relayed = (metrics: typeof before) => metrics.total("turnpike_relayed_packets_total");
+      expect(relayed(during) - relayed(before)).toBeGreaterThan(100);
+
+      await hangUp(ann, bob);
+      await server.isIdle();
+      expectNoErrors(ann, bob);
+    });
+
+    test("relay only, with camera and microphone: both see and hear the other", async () => {
+      const [ann, bob] = await call([first, second], { relayOnly: true, media: true });
+      for (const page of [ann, bob]) {
+        const hasMedia = ({ framesDecoded = 0, audioPackets = 0 }) => framesDecoded > 10 && audioPackets > 10;
+        await page.factsWhen("picture and sound of the other", hasMedia);
+      }
+      await expectRelayedBothWays(ann, bob);
+      await hangUp(bob, ann);
+      await server.isIdle();
+      expectNoErrors(ann, bob);
+    });
+
+    test("direct where nothing forbids it, and the page says so", async () => {
+      const [ann, bob] = await call([first, second], {});
+      await exchangeMessages(ann, bob);
+      for (const page of [ann, bob]) {
+        const { pair } = await page.factsWhen("a direct pair", ({ pair }) => isDirect(pair));
+        const shown = await page.shownPath();
+        expect(shown).toMatchObject({ relayed: "false", localType: pair?.local });
+        expect(shown.text).toMatch(/direct/i);
+      }
+      await hangUp(ann, bob);
+      expectNoErrors(ann, bob);
+    });
+  });
+
+  test("on http://localhost, as the README has it: relay only, with camera", async () => {
+    const [ann, bob] = await call(
+      ["chromium", "chromium"],
+      { relayOnly: true, media: true },
+      server.url("localhost"),
+    );
+    await exchangeMessages(ann, bob);
+    await expectRelayedBothWays(ann, bob);
+    await hangUp(ann, bob);
+    await server.isIdle();
+    expectNoErrors(ann, bob);
+  });
+});
+
+function isDirect(pair: { readonly local: string; readonly remote: string } | undefined): boolean {
+  return pair !== undefined && pair.local !== "relay" && pair.remote !== "relay";
+}

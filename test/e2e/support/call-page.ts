@@ -1,0 +1,126 @@
+/** One person on our call page. */
+
+import type { Tab } from "./browser.ts";
+import { eventually } from "./eventually.ts";
+
+/** `data-state` of the page. */
+export type PageState = "lobby" | "waiting" | "connecting" | "connected" | "reconnecting" | "ended";
+
+/** What the browser's own statistics say about its newest connection. */
+export interface ConnectionFacts {
+  /** Connections that are not closed. */
+  readonly open: number;
+  readonly state?: string;
+  readonly pair?: {
+    readonly local: string;
+    readonly remote: string;
+    readonly relayProtocol?: string;
+    readonly localAddress?: string;
+    readonly remoteAddress?: string;
+  };
+  readonly messagesReceived?: number;
+  readonly framesDecoded?: number;
+  readonly audioPackets?: number;
+}
+
+/** What the page itself says about the path. */
+export interface ShownPath {
+  readonly text: string;
+  readonly relayed: string | null;
+  readonly localType: string | null;
+  readonly remoteType: string | null;
+  readonly relayProtocol: string | null;
+}
+
+export interface JoinOptions {
+  readonly room: string;
+  readonly name: string;
+  readonly relayOnly?: boolean;
+  readonly media?: boolean;
+}
+
+export class CallPage {
+  readonly tab: Tab;
+  readonly name: string;
+
+  private constructor(tab: Tab, name: string) {
+    this.tab = tab;
+    this.name = name;
+  }
+
+  /** Opens the page, fills in the form and presses Join. */
+  static async join(tab: Tab, url: string, options: JoinOptions): Promise<CallPage> {
+    const page = new CallPage(tab, options.name);
+    await tab.open(url);
+    await page.reaches("lobby");
+    await page.#fill("#room", options.room);
+    await page.#fill("#name", options.name);
+    await page.#check("#relay-only", options.relayOnly ?? false);
+    await page.#useMedia(options.media ?? false);
+    await page.#click("#join");
+    return page;
+  }
+
+  /** Waits for a state of the page. */
+  async reaches(...states: readonly PageState[]): Promise<PageState> {
+    return await eventually(
+      `${this.name}'s page being ${states.join(" or ")}`,
+      () => this.tab.evaluate<PageState>(`document.querySelector("main").dataset.state`),
+      (state) => states.includes(state),
+    );
+  }
+
+  hangUp(): Promise<void> {
+    return this.#click("#hangup");
+  }
+
+  /** Types and sends the lines, one after the other, as fast as the page takes them. */
+  async say(lines: readonly string[]): Promise<void> {
+    await this.tab.evaluate("turnpikeTest.openChat()");
+    await this.tab.evaluate(`${JSON.stringify(lines)}.forEach((line) => turnpikeTest.say(line))`);
+  }
+
+  /** The lines that the chat shows as the other's. */
+  heard(): Promise<string[]> {
+    return this.tab.evaluate<string[]>(`turnpikeTest.chat("peer")`);
+  }
+
+  facts(): Promise<ConnectionFacts> {
+    return this.tab.evaluate<ConnectionFacts>(`turnpikeTest.connection()`);
+  }
+
+  /** Waits until the statistics are as wanted. */
+  factsWhen(what: string, accept: (facts: ConnectionFacts) => boolean): Promise<ConnectionFacts> {
+    return eventually(`${this.name}: ${what}`, () => this.facts(), accept);
+  }
+
+  async shownPath(): Promise<ShownPath> {
+    return await this.tab.evaluate<ShownPath>(`((path) => ({
+      text: path.textContent.trim(),
+      relayed: path.dataset.relayed ?? null,
+      localType: path.dataset.localType ?? null,
+      remoteType: path.dataset.remoteType ?? null,
+      relayProtocol: path.dataset.relayProtocol ?? null,
+    }))(document.querySelector("#path"))`);
+  }
+
+  /** Without a secure context the page has no camera to offer, and its box is disabled or hidden. */
+  async #useMedia(wanted: boolean): Promise<void> {
+    const isOffered = await this.tab.evaluate<boolean>(
+      `((box) => box.checkVisibility() && !box.disabled)(document.querySelector("#use-media"))`,
+    );
+    if (isOffered || wanted) await this.#check("#use-media", wanted);
+  }
+
+  async #click(selector: string): Promise<void> {
+    await this.tab.evaluate(`turnpikeTest.click(${JSON.stringify(selector)})`);
+  }
+
+  async #fill(selector: string, value: string): Promise<void> {
+    await this.tab.evaluate(`turnpikeTest.fill(${JSON.stringify(selector)}, ${JSON.stringify(value)})`);
+  }
+
+  async #check(selector: string, checked: boolean): Promise<void> {
+    await this.tab.evaluate(`turnpikeTest.check(${JSON.stringify(selector)}, ${checked})`);
+  }
+}

@@ -1,0 +1,82 @@
+/** Debian's Chromium through playwright, also inside a network namespace. */
+
+import { chmodSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { chromium, type Page } from "playwright-core";
+import { type Browser, IN_PAGE_SCRIPT, type Tab } from "./browser.ts";
+import { makeTempDir } from "./temp-dir.ts";
+
+const EXECUTABLE = "/usr/bin/chromium";
+
+const FLAGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--no-proxy-server",
+  "--use-fake-device-for-media-stream",
+  "--use-fake-ui-for-media-stream",
+  "--autoplay-policy=no-user-gesture-required",
+  "--disable-renderer-backgrounding",
+  // mDNS names would hide the host candidates, and a page of one local address may not call another one.
+  "--disable-features=WebRtcHideLocalIpsWithMdns,LocalNetworkAccessChecks,LocalNetworkAccessChecksWebRTC",
+];
+
+export interface ChromiumOptions {
+  /** Set before the browser: `["ip", "netns", "exec", NAME]`. */
+  readonly prefix?: readonly string[];
+  /** An http origin that may use the camera all the same: `http://192.0.2.2:8080`. */
+  readonly secureOrigin?: string;
+}
+
+export async function launchChromium(options: ChromiumOptions = {}): Promise<Browser> {
+  const home = makeTempDir("chromium");
+  const secure = options.secureOrigin;
+  const browser = await chromium.launch({
+    executablePath: writeWrapper(home.path, options.prefix ?? []),
+    headless: true,
+    args: [...FLAGS, ...(secure ? [`--unsafely-treat-insecure-origin-as-secure=${secure}`] : [])],
+    env: { ...process.env, HOME: home.path, XDG_CONFIG_HOME: home.path, XDG_CACHE_HOME: home.path },
+  });
+  return {
+    name: "chromium",
+    newTab: async () => {
+      // A context of its own: the two people of a call share no storage.
+      const context = await browser.newContext();
+      await context.addInitScript(IN_PAGE_SCRIPT);
+      return wrapPage(await context.newPage());
+    },
+    close: async () => {
+      await browser.close();
+      home.remove();
+    },
+  };
+}
+
+/** playwright speaks with the browser over inherited pipes, so a script that ends in `exec` is as good as the browser. */
+function writeWrapper(folder: string, prefix: readonly string[]): string {
+  const file = join(folder, "chromium.sh");
+  const words = [...prefix, EXECUTABLE].map((word) => `'${word}'`).join(" ");
+  writeFileSync(file, `#!/bin/sh\nexec ${words} "$@"\n`);
+  chmodSync(file, 0o755);
+  return file;
+}
+
+function wrapPage(page: Page): Tab {
+  const errors: string[] = [];
+  page.on("pageerror", (error) => errors.push(error.message));
+  page.on("console", (message) => {
+    if (message.type() === "error") errors.push(message.text());
+  });
+  return {
+    errors,
+    open: async (url) => {
+      await page.goto(url, { waitUntil: "load" });
+    },
+    evaluate: async <T>(expression: string) => (await page.evaluate(expression)) as T,
+    close: () => page.context().close(),
+  };
+}

@@ -1,0 +1,69 @@
+/** What two people do in every call of these tests, and what must be true of it. */
+
+import { setTimeout as delay } from "node:timers/promises";
+import { expect } from "vitest";
+import type { CallPage, ConnectionFacts } from "./call-page.ts";
+import { eventually } from "./eventually.ts";
+
+export const MESSAGES = 200;
+
+/** Both send 200 lines at the same time; all of them arrive, each once, in order, from browser to browser. */
+export async function exchangeMessages(a: CallPage, b: CallPage): Promise<void> {
+  const linesOf = (page: CallPage) =>
+    Array.from({ length: MESSAGES }, (_, i) => `${page.name} says ${i + 1}`);
+  const canWrite = (page: CallPage) =>
+    eventually(
+      `${page.name} being able to write`,
+      () => page.tab.evaluate<boolean>(`!document.querySelector("#chat-send").disabled`),
+      (enabled) => enabled,
+    );
+  await Promise.all([canWrite(a), canWrite(b)]);
+  await Promise.all([a.say(linesOf(a)), b.say(linesOf(b))]);
+  for (const [hearer, speaker] of [
+    [a, b],
+    [b, a],
+  ] as const) {
+    const heard = await eventually(
+      `${hearer.name} hearing ${MESSAGES} lines`,
+      () => hearer.heard(),
+      (lines) => lines.length >= MESSAGES,
+    );
+    expect(heard).toEqual(linesOf(speaker));
+    // They came over the data channel, and not by way of the signaling server.
+    const facts = await hearer.facts();
+    expect(facts.messagesReceived).toBeGreaterThanOrEqual(MESSAGES);
+  }
+}
+
+/**
+ * Both browsers carry the call from relay to relay, and still do a second later: a pair may be chosen for a moment and
+ * given up for a better one.
+ */
+export async function expectRelayedBothWays(a: CallPage, b: CallPage): Promise<void> {
+  const isRelayed = ({ pair }: ConnectionFacts) => pair?.local === "relay" && pair.remote === "relay";
+  const both = [a, b].map((page) => page.factsWhen("a pair of two relays", isRelayed));
+  await Promise.all(both);
+  await delay(1000);
+  for (const page of [a, b]) {
+    const { pair, state } = await page.facts();
+    expect(state).toBe("connected");
+    expect(pair).toMatchObject({ local: "relay", remote: "relay" });
+    expect(await page.shownPath()).toMatchObject({
+      relayed: "true",
+      localType: "relay",
+      remoteType: "relay",
+    });
+  }
+}
+
+/** One hangs up: the call ends on both pages, and neither browser keeps a connection. */
+export async function hangUp(a: CallPage, b: CallPage): Promise<void> {
+  await a.hangUp();
+  await Promise.all([a.reaches("ended"), b.reaches("ended")]);
+  await Promise.all([a, b].map((page) => page.factsWhen("no open connection", ({ open }) => open === 0)));
+}
+
+/** No script of the page failed, and nothing that it asked for was missing. */
+export function expectNoErrors(...pages: readonly CallPage[]): void {
+  for (const page of pages) expect(page.tab.errors).toEqual([]);
+}

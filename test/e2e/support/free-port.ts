@@ -1,0 +1,34 @@
+/** Ports for servers that are given theirs by a flag. */
+
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import { createServer } from "node:net";
+
+/** A port that is free for TCP and for UDP, on every address of this machine. */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = await freeTcpPort();
+    if (await isFreeForUdp(port)) return port;
+  }
+}
+
+async function freeTcpPort(): Promise<number> {
+  const server = createServer().listen(0);
+  await once(server, "listening");
+  const address = server.address();
+  server.close();
+  await once(server, "close");
+  if (address === null || typeof address === "string") throw new Error("a TCP server without a port");
+  return address.port;
+}
+
+async function isFreeForUdp(port: number): Promise<boolean> {
+  const socket = createSocket("udp6");
+  socket.bind(port);
+  const isFree = await Promise.race([
+    once(socket, "listening").then(() => true),
+    once(socket, "error").then(() => false),
+  ]);
+  socket.close();
+  return isFree;
+}

@@ -1,0 +1,118 @@
+// Runs in the page, before anything of the page does: remembers every RTCPeerConnection, and gives the tests
+// `turnpikeTest`, the hands and eyes that are the same in every browser.
+(() => {
+  const connections = [];
+  const Native = globalThis.RTCPeerConnection;
+  globalThis.RTCPeerConnection = class RTCPeerConnection extends Native {
+    constructor(...args) {
+      super(...args);
+      connections.push(this);
+    }
+  };
+
+  function element(selector) {
+    const found = document.querySelector(selector);
+    if (found === null) throw new Error(`the page has no ${selector}`);
+    return found;
+  }
+
+  /** What a person could not click, a test does not click either. */
+  function assertClickable(target, selector) {
+    if (!target.checkVisibility({ visibilityProperty: true })) throw new Error(`${selector} is not visible`);
+    if (target.disabled) throw new Error(`${selector} is disabled`);
+    target.scrollIntoView({ block: "center" });
+    const { left, top, width, height } = target.getBoundingClientRect();
+    const hit = document.elementFromPoint(left + width / 2, top + height / 2);
+    const labels = [...(target.labels ?? [])];
+    if (![target, ...labels].some((one) => one === hit || one.contains(hit))) {
+      throw new Error(`${selector} is covered by ${hit?.outerHTML.slice(0, 80)}`);
+    }
+  }
+
+  function click(selector) {
+    const target = element(selector);
+    assertClickable(target, selector);
+    target.click();
+  }
+
+  function check(selector, checked) {
+    if (element(selector).checked !== checked) click(selector);
+  }
+
+  function fill(selector, value) {
+    const input = element(selector);
+    assertClickable(input, selector);
+    input.focus();
+    input.value = value;
+    input.dispatchEvent(new InputEvent("input", { bubbles: true }));
+    input.dispatchEvent(new Event("change", { bubbles: true }));
+  }
+
+  function openChat() {
+    if (!element("#chat-input").checkVisibility()) click("#chat-toggle");
+  }
+
+  function say(text) {
+    fill("#chat-input", text);
+    click("#chat-send");
+  }
+
+  /** What the chat log shows, in order. `from`: "me" or "peer". */
+  function chat(from) {
+    const lines = [...element("#chat-log").querySelectorAll("li")];
+    return lines.filter((line) => line.dataset.from === from).map((line) => line.textContent.trim());
+  }
+
+  async function statsOf(connection) {
+    const stats = new Map();
+    (await connection.getStats()).forEach((stat) => {
+      stats.set(stat.id, stat);
+    });
+    return stats;
+  }
+
+  /** The pair that carries the data of a connection; Firefox marks the pair, Chromium names it in the transport. */
+  function selectedPair(stats) {
+    const all = [...stats.values()];
+    const named = all.find((stat) => stat.type === "transport")?.selectedCandidatePairId;
+    const pair = stats.get(named) ?? all.find((stat) => stat.type === "candidate-pair" && stat.selected);
+    if (pair === undefined) return undefined;
+    const local = stats.get(pair.localCandidateId);
+    const remote = stats.get(pair.remoteCandidateId);
+    return {
+      local: local?.candidateType,
+      remote: remote?.candidateType,
+      relayProtocol: local?.relayProtocol,
+      localAddress: local?.address,
+      remoteAddress: remote?.address,
+    };
+  }
+
+  function sum(stats, type, field) {
+    const numbers = stats.filter((stat) => stat.type === type).map((stat) => stat[field] ?? 0);
+    return numbers.reduce((total, number) => total + number, 0);
+  }
+
+  /** The newest connection that is not closed, as its statistics tell it. */
+  async function connection() {
+    const open = connections.filter((one) => one.connectionState !== "closed");
+    const newest = open.at(-1);
+    if (newest === undefined) return { open: 0 };
+    const stats = await statsOf(newest);
+    const all = [...stats.values()];
+    return {
+      open: open.length,
+      state: newest.connectionState,
+      pair: selectedPair(stats),
+      messagesReceived: sum(all, "data-channel", "messagesReceived"),
+      framesDecoded: sum(all, "inbound-rtp", "framesDecoded"),
+      audioPackets: sum(
+        all.filter((stat) => stat.kind === "audio"),
+        "inbound-rtp",
+        "packetsReceived",
+      ),
+    };
+  }
+
+  globalThis.turnpikeTest = { click, check, fill, openChat, say, chat, connection };
+})();
