@@ -15,11 +15,16 @@ function needsOf(rule: Rule): readonly Need[] {
 export async function runRule(rule: Rule, kind: TargetKind): Promise<void> {
   const target = await kind.open(rule.settings ?? {});
   try {
-    await rule.run(target);
-    await assertServes(target, rule.settings !== undefined);
+    await holdAgainst(rule, target);
   } finally {
     await target.close();
   }
+}
+
+/** Rejects where the target breaks the rule, or serves nobody afterwards. */
+export async function holdAgainst(rule: Rule, target: Target): Promise<void> {
+  await rule.run(target);
+  await assertServes(target, rule.settings !== undefined);
 }
 
 /** Whatever a rule has done, a valid request must still succeed; an Allocate too, where the rule is not about limits. */

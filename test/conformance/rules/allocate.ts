@@ -54,10 +54,20 @@ export const ALLOCATE_RULES: readonly Rule[] = [
     rfc: "RFC 8656 section 7.2, step 3",
     async run(target) {
       const client = await target.client();
-      for (const protocol of [6, 0, 1, 255]) {
+      for (const protocol of [6, 1, 255]) {
         const answer = await client.request(METHOD.allocate, [requestedTransportAttribute(protocol)]);
         await assertRefused(client, answer, 442, `protocol ${protocol}`);
       }
+    },
+  },
+  {
+    id: "allocate-protocol-zero",
+    title: "protocol 0 is another protocol than UDP too: 442, as if it were any other",
+    rfc: "RFC 8656 section 7.2, step 3",
+    async run(target) {
+      const client = await target.client();
+      const answer = await client.request(METHOD.allocate, [requestedTransportAttribute(0)]);
+      await assertRefused(client, answer, 442);
     },
   },
   {

@@ -144,11 +144,21 @@ export const AUTHENTICATION_RULES: readonly Rule[] = [
       const client = await target.client();
       const given = (await client.authentication()).nonce;
       const lastFlipped = given.slice(0, -1) + (given.endsWith("A") ? "B" : "A");
-      for (const forged of ["forged", "", "x".repeat(128), `${given}A`, given.slice(1), lastFlipped]) {
+      for (const forged of ["forged", "x".repeat(128), `${given}A`, given.slice(1), lastFlipped]) {
         const answer = await allocateAs(client, { nonce: forged });
         await assertRefused(client, answer, 438, forged);
         assert.ok(answer.has(realm) && answer.has(nonce), "REALM and NONCE");
       }
+      assertSuccess(await client.allocate(), "Allocate with the fresh nonce");
+    },
+  },
+  {
+    id: "stale-nonce-empty",
+    title: "an empty nonce is a nonce that the server never gave: 438, not 400",
+    rfc: "RFC 8489 section 9.2.4",
+    async run(target) {
+      const client = await target.client();
+      await assertRefused(client, await allocateAs(client, { nonce: "" }), 438);
       assertSuccess(await client.allocate(), "Allocate with the fresh nonce");
     },
   },

@@ -44,13 +44,13 @@ export const HOSTILE_RULES: readonly Rule[] = [
   },
   {
     id: "tiny-datagrams",
-    title: "datagrams of no, one, two and three bytes, from the client and from its peer, do no harm",
+    title: "datagrams of three bytes and fewer, of none too, from the client and from its peer, do no harm",
     rfc: "RFC 8656 section 12.6",
     async run(target) {
       const [client, peer] = [await target.client(), await target.peer()];
       const relayed = await allocate(client);
       assertSuccess(await client.createPermission(peer.address), "CreatePermission");
-      for (const hex of ["", "40", "4000", "400000", "00", "0001", "000100", "ffffff"]) {
+      for (const hex of ["400000", "4000", "40", "", "00", "0001", "000100", "ffffff"]) {
         const tiny = Buffer.from(hex, "hex");
         await client.sendRaw(tiny);
         await peer.send(relayed, tiny);

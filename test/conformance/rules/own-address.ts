@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type TransportAddress, withPort } from "../../../src/stun/address.ts";
-import type { TurnClient } from "../../support/turn-client.ts";
+import type { AllocateOptions, TurnClient } from "../../support/turn-client.ts";
 import {
   allocate,
   assertDropsToClient,
@@ -34,7 +34,7 @@ export const OWN_ADDRESS_RULES: readonly Rule[] = [
     rfc: "DESIGN section 5, own addresses",
     needs: ["ipv6"],
     async run(target) {
-      const [one, other] = await twoRelayed(target, 6);
+      const [one, other] = await twoRelayed(target, { family: 6 });
       await permitEachOther(one, other);
       await assertClientToClient(one, other);
     },
@@ -70,14 +70,16 @@ export const OWN_ADDRESS_RULES: readonly Rule[] = [
     id: "client-to-client-ends",
     title: "what is sent to a relayed address that has ended is dropped",
     rfc: "DESIGN section 5, own addresses",
-    needs: ["local"],
     async run(target) {
       const [one, other] = await twoRelayed(target);
+      const peer = await target.peer();
       await permitEachOther(one, other);
       assertSuccess(await other.client.refresh(0), "Refresh(0)");
-      await one.client.sendIndication(other.relayed, text("too late"));
-      assertSuccess(await one.client.refresh(), "Refresh of the one who stays");
-      assert.deepEqual(other.client.data.pending, []);
+      const next = await allocate(other.client);
+      await assertDropsToClient(other.client, next, peer, async () => {
+        await one.client.sendIndication(other.relayed, text("too late"));
+        assertSuccess(await one.client.bind(), "Binding of the one who stays");
+      });
     },
   },
   {
@@ -129,12 +131,12 @@ export const OWN_ADDRESS_RULES: readonly Rule[] = [
   },
 ];
 
-async function twoRelayed(target: Target, family: 4 | 6 = 4): Promise<[Relayed, Relayed]> {
+async function twoRelayed(target: Target, options: AllocateOptions = {}): Promise<[Relayed, Relayed]> {
   const one = await target.client();
   const other = await target.client({ as: target.bob });
   return [
-    { client: one, relayed: await allocate(one, { family }) },
-    { client: other, relayed: await allocate(other, { family }) },
+    { client: one, relayed: await allocate(one, options) },
+    { client: other, relayed: await allocate(other, options) },
   ];
 }
 
