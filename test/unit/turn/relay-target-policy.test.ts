@@ -28,7 +28,9 @@ function policy(options: Partial<RelayTargetOptions> = {}) {
   });
 }
 
-const DENIED_IPV4 = [
+type Named = readonly [name: string, ...addresses: string[]];
+
+const DENIED_IPV4: readonly Named[] = [
   ["unspecified", "0.0.0.0", "0.255.255.255"],
   ["private", "10.0.0.0", "10.255.255.255"],
   ["shared, with a cloud's metadata", "100.64.0.0", "100.100.100.200", "100.127.255.255"],
@@ -42,9 +44,9 @@ const DENIED_IPV4 = [
   ["benchmarking", "198.18.0.0", "198.19.255.255"],
   ["multicast", "224.0.0.1", "239.255.255.255"],
   ["reserved and broadcast", "240.0.0.1", "255.255.255.255"],
-] as const;
+];
 
-const DENIED_IPV6 = [
+const DENIED_IPV6: readonly Named[] = [
   ["unspecified and loopback", "::", "::1"],
   ["link-local", "fe80::1", "febf:ffff::1"],
   ["site-local", "fec0::1"],
@@ -57,7 +59,7 @@ const DENIED_IPV6 = [
   ["segment routing", "5f00::1"],
   ["NAT64 of local use", "64:ff9b:1::808:808"],
   ["nothing assigned", "4000::1", "e000::1"],
-] as const;
+];
 
 /** Every way in which an IPv6 address stands for an IPv4 one. */
 function embeddings(text: string): string[] {
