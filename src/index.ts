@@ -10,17 +10,25 @@
 import type { Server as HttpServer } from "node:http";
 import type { Server as HttpsServer } from "node:https";
 import type { Authorize } from "./assembly.ts";
+import { parseConfig } from "./config/parse.ts";
 import type { ConfigInput } from "./config/schema.ts";
-import { parseConfig } from "./config/schema.ts";
 import type { Logger } from "./observe/logger.ts";
 import { createServer as createConfiguredServer, type TurnpikeServer } from "./server.ts";
 
 export type { Authorize } from "./assembly.ts";
-export { ConfigError, type ConfigInput } from "./config/schema.ts";
-export { type ListenAddress, ListenError, type ListenFailure, type ListenPurpose } from "./net/listen.ts";
+export { ConfigError, type ConfigIssue } from "./config/config-error.ts";
+export type { ConfigInput } from "./config/schema.ts";
 export type { Logger } from "./observe/logger.ts";
-export type { ServerAddresses } from "./open-ports.ts";
-export { ServerStateError, type TurnpikeServer } from "./server.ts";
+export {
+  type ListenAddress,
+  ListenError,
+  type ListenFailure,
+  type ListenPurpose,
+  type RelayedAddress,
+  type ServerAddresses,
+  ServerStateError,
+  type TurnpikeServer,
+} from "./server.ts";
 export type { AuthorizeResult, ConnectionInfo, JoinRequest } from "./signaling/ports.ts";
 
 /** The keys of the configuration file, and what only a program can give. */

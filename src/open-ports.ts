@@ -17,11 +17,10 @@ import {
   toListenAddress,
 } from "./net/listen.ts";
 import { openUdpListener } from "./net/udp-listener.ts";
-import { type IpAddress, parseIp } from "./stun/address.ts";
 import type { TurnServer } from "./turn/turn-server.ts";
 
 /** One entry per listen address; a list is empty where nothing listens. */
-export type ServerAddresses = Readonly<Record<ListenPurpose, readonly ListenAddress[]>>;
+export type PortAddresses = Readonly<Record<ListenPurpose, readonly ListenAddress[]>>;
 
 export interface OpenPortsOptions {
   readonly config: Config;
@@ -39,7 +38,7 @@ export interface OpenPortsOptions {
 
 export interface OpenPorts {
   readonly listeners: readonly Listener[];
-  readonly addresses: ServerAddresses;
+  readonly addresses: PortAddresses;
   /** Not empty: the start must fail, and the caller closes `listeners`. */
   readonly failures: readonly ListenFailure[];
 }
@@ -50,13 +49,12 @@ const MAX_ADMIN_CONNECTIONS = 100;
 /** Never rejects because of a port. */
 export async function openPorts(options: OpenPortsOptions): Promise<OpenPorts> {
   const { config } = options;
-  const adminHost = adminIp(config);
   const turn = await listenTurn(options);
   options.turnIsOpen(turn.listeners[0]?.address.port ?? config.turnPort);
   const [http, tls, admin] = await Promise.all([
     listenHttp(options),
     listenTls(options),
-    listenAdmin(options, adminHost),
+    listenAdmin(options),
   ]);
   const results = [http, tls, turn, admin];
   const addressesOf = (result: ListenResult) =>
@@ -110,10 +108,7 @@ async function listenTls(options: OpenPortsOptions): Promise<ListenResult> {
   }
 }
 
-async function listenAdmin(
-  { config, admin, failed }: OpenPortsOptions,
-  host: IpAddress,
-): Promise<ListenResult> {
+async function listenAdmin({ config, admin, failed }: OpenPortsOptions): Promise<ListenResult> {
   if (admin === undefined) return NOTHING;
   const connections: ConnectionLimits = {
     max: MAX_ADMIN_CONNECTIONS,
@@ -123,17 +118,11 @@ async function listenAdmin(
   };
   return listenOnAll({
     what: "admin",
-    hosts: [host],
+    hosts: [config.adminHost],
     skipMissingFamily: false,
     port: config.adminPort,
     open: (ip, port) => openHttpListener(ip, port, { request: admin, connections, failed }),
   });
-}
-
-function adminIp({ adminHost }: Config): IpAddress {
-  const ip = parseIp(adminHost);
-  if (ip === undefined) throw new Error(`adminHost is no IP address: ${adminHost}`);
-  return ip;
 }
 
 function siteOptions({ config, site, upgrade, failed }: OpenPortsOptions): HttpServerOptions {

@@ -15,12 +15,15 @@ import { createAdminHandler } from "./net/admin-server.ts";
 import { attachUpgrade } from "./net/attach.ts";
 import { createRequestHandler, handleSdkRequest } from "./net/http-routes.ts";
 import { closeListeners, ListenError, type Listener } from "./net/listen.ts";
-import { findRelayAddresses } from "./net/relay-addresses.ts";
+import { findRelayAddresses, type RelayAddress } from "./net/relay-addresses.ts";
 import { findPackageRoot, loadStaticFiles, type StaticFiles } from "./net/static-files.ts";
 import { type Sweeper, startSweeper } from "./net/sweeper.ts";
 import { waitUntil } from "./net/wait.ts";
 import { createLogger, type Logger } from "./observe/logger.ts";
-import { openPorts, type ServerAddresses } from "./open-ports.ts";
+import { openPorts, type PortAddresses } from "./open-ports.ts";
+import { formatIp, type IpFamily } from "./stun/address.ts";
+
+export { type ListenAddress, ListenError, type ListenFailure, type ListenPurpose } from "./net/listen.ts";
 
 export interface ServerHooks {
   /** Somebody else's server: signaling is attached to it, and `httpPort` is not opened. Never closed by us. */
@@ -32,6 +35,16 @@ export interface ServerHooks {
   /** Default true: open the admin port. */
   readonly admin?: boolean;
 }
+
+/** Where relayed addresses live: what relay sockets are bound to, and what clients are told. IP addresses in text. */
+export interface RelayedAddress {
+  readonly bound: string;
+  readonly relayed: string;
+  readonly family: IpFamily;
+}
+
+/** What listens where; `relay` has at most one entry per family. */
+export type ServerAddresses = PortAddresses & { readonly relay: readonly RelayedAddress[] };
 
 export interface TurnpikeServer {
   /** Opens every port. Rejects with `ListenError`, and then nothing is open and `start` may be tried again. */
@@ -182,10 +195,14 @@ async function open(
     assembly,
     assets,
     listeners: ports.listeners,
-    addresses: ports.addresses,
+    addresses: { ...ports.addresses, relay: relayAddresses.map(toRelayedAddress) },
     sweeper: startSweeper([() => hub.sweep(), () => turn.sweep()], failed),
     detach: hooks.server === undefined ? () => undefined : attachUpgrade(hooks.server, endpoint),
   };
+}
+
+function toRelayedAddress({ bindIp, relayedIp }: RelayAddress): RelayedAddress {
+  return { bound: formatIp(bindIp), relayed: formatIp(relayedIp), family: bindIp.family };
 }
 
 /** Members hear of it first and have time to go; what is left at the bound is cut. */

@@ -1,4 +1,4 @@
-/** The configuration after defaults, file, environment and flags: what `src/config/schema.ts` produces. */
+/** The configuration after defaults, file, environment and flags: what `parse.ts` produces. */
 
 import type { Cidr, IpAddress } from "../stun/address.ts";
 
@@ -36,7 +36,7 @@ export interface Config {
   readonly lan: boolean;
   /** Opens loopback as relay target, and lifts every per-source limit for clients on loopback. */
   readonly dev: boolean;
-  readonly adminHost: string;
+  readonly adminHost: IpAddress;
   readonly adminPort: number;
   readonly logLevel: "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
   /** Proxies whose X-Forwarded-For is believed. */

@@ -5,9 +5,14 @@ import { type AddressInfo, createServer as createTcpServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
-import { ListenError } from "../../src/net/listen.ts";
-import type { ServerAddresses } from "../../src/open-ports.ts";
-import { createServer, ServerStateError, type TurnpikeServer } from "../../src/server.ts";
+import {
+  createServer,
+  ListenError,
+  type ListenPurpose,
+  type ServerAddresses,
+  ServerStateError,
+  type TurnpikeServer,
+} from "../../src/server.ts";
 import type { IpAddress } from "../../src/stun/address.ts";
 import { parseIp } from "../../src/stun/address.ts";
 import { openHandles } from "../support/handles.ts";
@@ -30,7 +35,7 @@ async function start(...options: Parameters<typeof createServer>): Promise<Serve
   return create(...options).start();
 }
 
-function portOf(addresses: ServerAddresses, what: keyof ServerAddresses): number {
+function portOf(addresses: ServerAddresses, what: ListenPurpose): number {
   const [first] = addresses[what];
   if (first === undefined) throw new Error(`${what} does not listen`);
   return first.port;

@@ -47,7 +47,7 @@ const CONFIG: Config = {
   denyRelayTo: [],
   lan: false,
   dev: true,
-  adminHost: "127.0.0.1",
+  adminHost: LOOPBACK_4,
   adminPort: 0,
   logLevel: "silent",
   trustedProxies: [],

@@ -1,0 +1,132 @@
+/** What `serve` prints when it is ready: every address, the page's URL, and what is missing for production. */
+
+import type { Config } from "../config/config.ts";
+import type { ListenAddress, ServerAddresses } from "../server.ts";
+import { type Cidr, cidrContains, parseCidr, parseIp } from "../stun/address.ts";
+
+export interface BannerFacts {
+  readonly version: string;
+  readonly config: Config;
+  readonly addresses: ServerAddresses;
+}
+
+const SHORT_SECRET = 16;
+const NOT_PUBLIC = [
+  "10.0.0.0/8",
+  "172.16.0.0/12",
+  "192.168.0.0/16",
+  "100.64.0.0/10",
+  "127.0.0.0/8",
+  "169.254.0.0/16",
+]
+  .map(parseCidr)
+  .filter((cidr): cidr is Cidr => cidr !== undefined);
+
+export function bannerLines(facts: BannerFacts): string[] {
+  const missing = missingForProduction(facts);
+  return [
+    `Turnpike ${facts.version} is ready.`,
+    "",
+    ...addressLines(facts).map(([what, where]) => `  ${what.padEnd(12)}${where}`),
+    "",
+    ...(missing.length === 0 ? [] : ["For production:", ...missing.map((line) => `  - ${line}`), ""]),
+  ];
+}
+
+function addressLines({ config, addresses }: BannerFacts): [string, string][] {
+  const pages = pageUrls(config, addresses);
+  const { min, max } = config.relayPorts;
+  const lines: [string, string][] = pages.map((url, index) => [index === 0 ? "page" : "", url]);
+  lines.push(...pages.slice(0, 1).map((url): [string, string] => ["signaling", signalUrl(url)]));
+  lines.push(...listing("http", "tcp", addresses.http), ...listing("https", "tcp", addresses.tls));
+  lines.push(...listing("STUN, TURN", "udp", addresses.turn));
+  for (const { bound, relayed } of addresses.relay) {
+    lines.push(["relay", `udp ${relayed}${bound === relayed ? "" : ` (here ${bound})`} ports ${min}-${max}`]);
+  }
+  lines.push(
+    ...addresses.admin.map((one): [string, string] => ["admin", `http://${authority(one)}/metrics`]),
+  );
+  return lines;
+}
+
+function listing(what: string, transport: string, addresses: readonly ListenAddress[]): [string, string][] {
+  return addresses.length === 0 ? [] : [[what, `${transport} ${addresses.map(authority).join(", ")}`]];
+}
+
+function signalUrl(page: string): string {
+  return `${page.replace(/^http/, "ws")}signal`;
+}
+
+/** Where the page can be opened, the best way first. */
+function pageUrls({ publicHost }: Config, { http, tls, relay }: ServerAddresses): string[] {
+  const urls = [
+    ...tls
+      .slice(0, 1)
+      .map(({ port }) => `https://${bracketed(publicHost ?? "localhost")}${suffix(port, 443)}/`),
+    ...http.slice(0, 1).map((one) => `http://${bracketed(localName(one))}${suffix(one.port, 80)}/`),
+  ];
+  const [first] = http;
+  if (first !== undefined && isUnspecified(first)) {
+    const reachable = publicHost ?? relay.find(({ family }) => family === 4)?.relayed;
+    if (reachable !== undefined && tls.length === 0) {
+      urls.push(`http://${bracketed(reachable)}${suffix(first.port, 80)}/`);
+    }
+  }
+  return [...new Set(urls)];
+}
+
+function localName(one: ListenAddress): string {
+  return isUnspecified(one) || one.address === "127.0.0.1" || one.address === "::1"
+    ? "localhost"
+    : one.address;
+}
+
+function isUnspecified({ address }: ListenAddress): boolean {
+  return address === "0.0.0.0" || address === "::";
+}
+
+function suffix(port: number, usual: number): string {
+  return port === usual ? "" : `:${port}`;
+}
+
+function bracketed(host: string): string {
+  return host.includes(":") ? `[${host}]` : host;
+}
+
+function authority({ address, port }: ListenAddress): string {
+  return `${bracketed(address)}:${port}`;
+}
+
+function missingForProduction({ config, addresses }: BannerFacts): string[] {
+  const lines: string[] = [];
+  if (config.secretIsRandom) {
+    lines.push(
+      "no secret: this run has one of its own, credentials end with it; set TURNPIKE_SECRET (openssl rand -hex 32)",
+    );
+  } else if (config.secrets.some((secret) => secret.length < SHORT_SECRET)) {
+    lines.push(
+      `a secret is shorter than ${SHORT_SECRET} characters and can be guessed; make one with openssl rand -hex 32`,
+    );
+  }
+  const hidden = addresses.relay.find(({ relayed }) => isNotPublic(relayed));
+  if (hidden !== undefined) {
+    lines.push(
+      `no external address: the relay gives out ${hidden.relayed}, which the internet cannot reach; set --external-ip to the public address`,
+    );
+  }
+  if (addresses.tls.length === 0 && addresses.http.length > 0) {
+    lines.push(
+      "no TLS: browsers give camera and microphone only to https pages and to localhost; set --tls-port, --tls-cert, --tls-key and --public-host",
+    );
+  } else if (config.publicHost === undefined && addresses.tls.length > 0) {
+    lines.push("no public host: links and iceServers name whatever address a client used; set --public-host");
+  }
+  if (config.dev)
+    lines.push("--dev is on: it relays to loopback, which on a public machine opens what listens there");
+  return lines;
+}
+
+function isNotPublic(address: string): boolean {
+  const ip = parseIp(address);
+  return ip !== undefined && NOT_PUBLIC.some((cidr) => cidrContains(cidr, ip));
+}

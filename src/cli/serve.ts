@@ -1,0 +1,47 @@
+/** `turnpike serve`: starts the server and runs until SIGTERM or SIGINT. */
+
+import { createServer, ListenError } from "../server.ts";
+import { bannerLines } from "./banner.ts";
+import { createCommand, readCommandLine } from "./flags.ts";
+import { describeFailures } from "./listen-advice.ts";
+import { loadFor } from "./load.ts";
+import { untilSignal } from "./signals.ts";
+import type { Terminal } from "./terminal.ts";
+import { packageVersion } from "./version.ts";
+
+const COMMANDS = `
+Commands:
+  turnpike [serve]       starts the server (this help)
+  turnpike credentials   prints TURN credentials and iceServers as JSON
+  turnpike check-config  exit code 1 and every error, with its place
+
+Every flag is also an environment variable (TURNPIKE_HTTP_PORT) and a key of the file (httpPort); limits stand in
+"limits". Flags win over environment, environment over file. Lists: --host A B, or --host A --host B.
+`;
+
+export async function serve(args: readonly string[], terminal: Terminal): Promise<number> {
+  const version = packageVersion();
+  const command = createCommand(
+    "turnpike",
+    "WebSocket signaling with rooms, a STUN responder and a TURN relay, in one process.",
+  )
+    .version(version, "-V, --version", "the version")
+    .addHelpText("after", COMMANDS);
+  const config = loadFor(readCommandLine(command, args), terminal);
+  const server = createServer(config);
+  const ended = untilSignal();
+  try {
+    const addresses = await server.start();
+    for (const line of bannerLines({ version, config, addresses })) terminal.print(line);
+  } catch (error) {
+    ended.forget();
+    if (!(error instanceof ListenError)) throw error;
+    terminal.complain(describeFailures(error.failures).join("\n"));
+    return 1;
+  }
+  await ended.signal;
+  terminal.print("Turnpike ends: members are told, calls may finish. Once more to end at once.");
+  await server.close();
+  ended.forget();
+  return 0;
+}

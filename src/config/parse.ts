@@ -1,0 +1,117 @@
+/** From what people wrote to a `Config`, or to one error that lists all that is wrong. */
+
+import { randomBytes } from "node:crypto";
+import type { z } from "zod";
+import { type IpAddress, ipv4FromWord, ipv6FromWords } from "../stun/address.ts";
+import { closestTo } from "./closest.ts";
+import type { Config } from "./config.ts";
+import { ConfigError, type ConfigIssue } from "./config-error.ts";
+import { type ConfigInput, type ParsedInput, SETTINGS, schema } from "./schema.ts";
+
+type Path = readonly PropertyKey[];
+
+/** Names the place where the value at a path was written, as an error shows it. */
+export type Locate = (path: Path) => string;
+
+const EVERY_ADDRESS: readonly IpAddress[] = [ipv4FromWord(0), ipv6FromWords(0, 0, 0, 0)];
+const ALLOCATIONS_PER_PEER = 12;
+const RANDOM_SECRET_BYTES = 32;
+const LONGEST_VALUE_SHOWN = 60;
+
+/** Throws `ConfigError`. */
+export function parseConfig(input: ConfigInput, locate: Locate = formatPath): Config {
+  const result = schema.safeParse(input);
+  const issues = [
+    ...(result.error?.issues.flatMap((issue) => describeIssue(issue, input, locate)) ?? []),
+    ...crossCheck(input, locate),
+  ];
+  if (!result.success || issues.length > 0) throw new ConfigError(issues);
+  return toConfig(result.data);
+}
+
+function toConfig(parsed: ParsedInput): Config {
+  const { hosts, tlsPort, tlsCert, tlsKey, secrets, limits, ...rest } = parsed;
+  const hasTls = tlsPort !== undefined && tlsCert !== undefined && tlsKey !== undefined;
+  return {
+    ...rest,
+    hosts: hosts ?? EVERY_ADDRESS,
+    hostsAreDefault: hosts === undefined,
+    tls: hasTls ? { port: tlsPort, certFile: tlsCert, keyFile: tlsKey } : undefined,
+    publicHost: parsed.publicHost,
+    secrets: secrets.length > 0 ? secrets : [randomBytes(RANDOM_SECRET_BYTES).toString("base64url")],
+    secretIsRandom: secrets.length === 0,
+    clearOnLeave: parsed.clearOnLeave ?? parsed.roomSize === 2,
+    limits: {
+      ...limits,
+      maxAllocationsPerUser: limits.maxAllocationsPerUser ?? ALLOCATIONS_PER_PEER * (parsed.roomSize - 1),
+    },
+  };
+}
+
+/** "hosts[0]", "limits.maxRooms". */
+export function formatPath(path: Path): string {
+  return path.reduce<string>((text, step) => {
+    if (typeof step === "number") return `${text}[${step}]`;
+    return text === "" ? String(step) : `${text}.${String(step)}`;
+  }, "");
+}
+
+function describeIssue(issue: z.core.$ZodIssue, input: unknown, locate: Locate): ConfigIssue[] {
+  if (issue.code === "unrecognized_keys") {
+    return issue.keys.map((key) => unknownKey([...issue.path, key], locate));
+  }
+  const shown = shownValue(issue.path, input);
+  const where = issue.path.length === 0 ? "configuration" : locate(issue.path);
+  return [{ path: formatPath(issue.path), where: where + shown, message: issue.message }];
+}
+
+function unknownKey(path: Path, locate: Locate): ConfigIssue {
+  const key = formatPath(path);
+  const meant = closestTo(
+    key,
+    SETTINGS.map((one) => one.key),
+  );
+  return {
+    path: key,
+    where: locate(path),
+    message: meant === undefined ? "is no setting" : `is no setting; did you mean ${meant}?`,
+  };
+}
+
+/** The wrong value where it is short and no secret, with a space before it. */
+function shownValue(path: Path, input: unknown): string {
+  const isSecret = SETTINGS.some((one) => one.secret && one.path.every((step, i) => step === path[i]));
+  if (isSecret) return "";
+  const value = path.reduce<unknown>(
+    (object, step) => (object as Record<PropertyKey, unknown>)?.[step],
+    input,
+  );
+  if (typeof value !== "string" && typeof value !== "number" && typeof value !== "boolean") return "";
+  const text = String(value);
+  return text.length > LONGEST_VALUE_SHOWN ? "" : ` ${JSON.stringify(value)}`;
+}
+
+const TLS_KEYS = ["tlsPort", "tlsCert", "tlsKey"] as const;
+const TCP_PORT_KEYS = ["httpPort", "tlsPort", "adminPort"] as const;
+
+/** Rules between settings, told beside what is wrong with each of them. */
+function crossCheck(input: ConfigInput, locate: Locate): ConfigIssue[] {
+  if (typeof input !== "object" || input === null) return [];
+  const issues: ConfigIssue[] = [];
+  const add = (key: string, message: string) => issues.push({ path: key, where: locate([key]), message });
+  const given = TLS_KEYS.filter((key) => input[key] !== undefined);
+  if (given.length > 0) {
+    for (const key of TLS_KEYS.filter((one) => !given.includes(one))) {
+      add(key, "is missing; TLS needs a port, a certificate and a key");
+    }
+  }
+  for (const [index, key] of TCP_PORT_KEYS.entries()) {
+    const other = TCP_PORT_KEYS.slice(0, index).find((one) => portOf(input, one) === portOf(input, key));
+    if (other !== undefined && portOf(input, key)) add(key, `is the same port as ${other}`);
+  }
+  return issues;
+}
+
+function portOf(input: ConfigInput, key: (typeof TCP_PORT_KEYS)[number]): unknown {
+  return input[key] ?? SETTINGS.find((one) => one.key === key)?.default;
+}
