@@ -94,18 +94,23 @@ async function listenHttp(options: OpenPortsOptions): Promise<ListenResult> {
 
 async function listenTls(options: OpenPortsOptions): Promise<ListenResult> {
   const { tls, hosts } = options.config;
-  if (tls === undefined) return NOTHING;
-  try {
-    const [cert, key] = await Promise.all([readFile(tls.certFile), readFile(tls.keyFile)]);
-    createSecureContext({ cert, key });
-    const server = { ...siteOptions(options), tls: { cert, key } };
-    return await listenOnHosts(options.config, "tls", tls.port, (ip, port) =>
-      openHttpListener(ip, port, server),
-    );
-  } catch (error) {
-    // Files that cannot be read, or that do not belong together.
-    return { listeners: [], failures: hosts.slice(0, 1).map((ip) => toFailure("tls", ip, tls.port, error)) };
+  const [firstHost] = hosts;
+  if (tls === undefined || firstHost === undefined) return NOTHING;
+  const failed = (error: unknown) => toFailure("tls", firstHost, tls.port, error);
+  const files = await Promise.allSettled([readFile(tls.certFile), readFile(tls.keyFile)]);
+  const [cert, key] = files.map((file) => (file.status === "fulfilled" ? file.value : undefined));
+  if (cert === undefined || key === undefined) {
+    const reasons = files.filter((file) => file.status === "rejected").map(({ reason }) => reason);
+    return { listeners: [], failures: reasons.map(failed) };
   }
+  try {
+    createSecureContext({ cert, key });
+  } catch (error) {
+    // Files that are no certificate and key, or that do not belong together.
+    return { listeners: [], failures: [failed(error)] };
+  }
+  const server = { ...siteOptions(options), tls: { cert, key } };
+  return listenOnHosts(options.config, "tls", tls.port, (ip, port) => openHttpListener(ip, port, server));
 }
 
 async function listenAdmin({ config, admin, failed }: OpenPortsOptions): Promise<ListenResult> {

@@ -18,6 +18,9 @@ const NOT_PUBLIC = [
   "100.64.0.0/10",
   "127.0.0.0/8",
   "169.254.0.0/16",
+  "fc00::/7",
+  "fe80::/10",
+  "::1/128",
 ]
   .map(parseCidr)
   .filter((cidr): cidr is Cidr => cidr !== undefined);

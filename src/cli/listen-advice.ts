@@ -9,11 +9,14 @@ const FLAGS: Record<ListenPurpose, string> = {
   admin: "--admin-port",
 };
 
+/** What has an advice of its own is told of once for all addresses. */
+const ADVISED: ReadonlySet<string> = new Set(["EADDRINUSE", "EACCES", "EADDRNOTAVAIL"]);
+
 /** A port that fails on every address in the same way is told of once. */
 export function describeFailures(failures: readonly ListenFailure[], execPath = process.execPath): string[] {
   const lines = new Map<string, { failure: ListenFailure; addresses: string[] }>();
   for (const failure of failures) {
-    const key = `${failure.what} ${failure.port} ${failure.code}`;
+    const key = `${failure.what} ${failure.port} ${ADVISED.has(failure.code) ? failure.code : failure.message}`;
     const line = lines.get(key) ?? { failure, addresses: [] };
     line.addresses.push(failure.address);
     lines.set(key, line);

@@ -228,11 +228,14 @@ describe("https and wss", () => {
     await expect(old).rejects.toThrow("alert protocol version");
   });
 
-  test("name the file that cannot be read", async () => {
+  test("name every file that cannot be read", async () => {
     const tls = { port: 0, certFile: "/nowhere/cert.pem", keyFile: "/nowhere/key.pem" };
     const failures = await failuresOf(create(testConfig({ tls })));
-    expect(failures).toMatchObject([{ what: "tls", code: "ENOENT" }]);
-    expect(failures[0]?.message).toContain("/nowhere/cert.pem");
+    for (const [index, file] of [tls.certFile, tls.keyFile].entries()) {
+      expect(failures[index]).toMatchObject({ what: "tls", code: "ENOENT" });
+      expect(failures[index]?.message).toContain(file);
+    }
+    expect(failures).toHaveLength(2);
   });
 
   test("refuse a key that belongs to another certificate", async () => {
