@@ -19,6 +19,7 @@ export function authenticate(
   realm: string,
   nonces: NonceIssuer,
   credentials: CredentialVerifier,
+  allocation: Allocation | undefined,
 ): Authentication {
   // No MESSAGE-INTEGRITY: 401, the challenge.
   if (message.integrityOffset < 0) return { ok: false, code: 401 };
@@ -34,7 +35,6 @@ export function authenticate(
   if (!nonces.isValid(nonce, link.remote)) return { ok: false, code: 438 };
 
   // A live allocation answers to the key that it was made with, whatever became of the secret or the expiry since.
-  const allocation = allocationOf(link);
   if (allocation?.username === username && verifies(message, allocation.key)) {
     return { ok: true, username, user: allocation.user, key: allocation.key };
   }

@@ -14,6 +14,7 @@ import { bindingSuccess } from "../stun/binding.ts";
 import { verifyFingerprint } from "../stun/integrity.ts";
 import { decodeMessage, encodeMessage, type StunAttribute, type StunMessage } from "../stun/message.ts";
 import { ATTRIBUTE, isComprehensionRequired, METHOD, type StunErrorCode } from "../stun/registry.ts";
+import type { Allocation } from "./allocation.ts";
 import { AllocationTable } from "./allocation-table.ts";
 import { type Answer, type AuthenticatedRequest, failure } from "./answer.ts";
 import { allocationOf, authenticate } from "./authenticate.ts";
@@ -188,30 +189,39 @@ export class TurnServer {
 
   #receiveTurnRequest(link: ClientLink, received: StunMessage): void {
     const { realm } = this.#state;
+    const nowMs = this.#state.clock();
+    const allocation = this.#liveAllocationOf(link, nowMs);
     // An Allocate is answered when its socket is open, and the bytes are ours only until we return.
     const message = { ...received, transactionId: received.transactionId.slice() };
-    const authentication = authenticate(link, message, realm, this.#nonces, this.#credentials);
+    const authentication = authenticate(link, message, realm, this.#nonces, this.#credentials, allocation);
     if (!authentication.ok) return this.#challenge(link, message, authentication.code);
     const { username, user, key } = authentication;
-    const request: AuthenticatedRequest = { link, message, username, user, key, nowMs: this.#state.clock() };
-    this.#dispatch(request, (answer) => {
+    const request: AuthenticatedRequest = { link, message, username, user, key, nowMs };
+    this.#dispatch(request, allocation, (answer) => {
       link.send(encodeAnswer(message, answer, key));
       const errorCode = answer.kind === "error" ? answer.code : undefined;
       this.#state.announce("requestAnswered", message.method, errorCode);
     });
   }
 
-  #dispatch(request: AuthenticatedRequest, answer: (answer: Answer) => void): void {
-    const { link, message, nowMs } = request;
+  /** An allocation whose lifetime is over ends here, before its key can vouch for anybody. */
+  #liveAllocationOf(link: ClientLink, nowMs: number): Allocation | undefined {
+    const allocation = allocationOf(link);
+    if (allocation === undefined || allocation.expiresAtMs > nowMs) return allocation;
+    closeAllocation(this.#state, allocation, "expired");
+    return undefined;
+  }
+
+  #dispatch(
+    request: AuthenticatedRequest,
+    allocation: Allocation | undefined,
+    answer: (answer: Answer) => void,
+  ): void {
+    const { message } = request;
     // RFC 8489 section 6.3.1: unknown comprehension-required attributes are named in a 420.
     const unknown = unknownAttributes(message);
     if (unknown.length > 0) return answer(failure(420, unknownAttributesAttribute(unknown)));
 
-    let allocation = allocationOf(link);
-    if (allocation !== undefined && allocation.expiresAtMs <= nowMs) {
-      closeAllocation(this.#state, allocation, "expired");
-      allocation = undefined;
-    }
     const handle = HANDLERS.get(message.method);
     if (handle === undefined) return handleAllocate(this.#state, request, answer);
     // RFC 8656 section 5: every request but Allocate needs an allocation, else 437, and carries the username that made it, else 441.

@@ -309,6 +309,21 @@ export const AUTHENTICATION_RULES: readonly Rule[] = [
       await assertRefused(late, await late.allocate(), 401, "Allocate with an expired credential");
     },
   },
+  {
+    id: "expired-credential-and-allocation",
+    title:
+      "an allocation whose lifetime is over vouches for nobody, swept or not: an expired credential gets 401",
+    rfc: "DESIGN section 5, expiry",
+    needs: ["inside", "clock"],
+    async run(target) {
+      const client = await target.client();
+      await allocate(client);
+      target.controls.expireCredentials();
+      target.controls.advance(600);
+      await assertRefused(client, await client.allocate(), 401);
+      assert.equal(target.controls.allocationCount, 0);
+    },
+  },
 ];
 
 function allocateAs(client: TurnClient, change: Partial<Authentication>): Promise<TurnAnswer> {
