@@ -45,7 +45,6 @@ export function handleAllocate(
 
   const wanted = readWanted(message);
   if (wanted.kind === "error") return answer(wanted);
-  if (!state.allocator.supports(wanted.family)) return answer(failure(440));
 
   if (wanted.reservationToken !== undefined) {
     // The port has counted against the quota since it was reserved.
@@ -56,6 +55,9 @@ export function handleAllocate(
     link.retain();
     return answer(install(state, request, wanted.lifetimeSeconds, socket));
   }
+
+  // 7. The family: IPv4 unless asked for; one that the relay has no address of: 440.
+  if (!state.allocator.supports(wanted.family)) return answer(failure(440));
 
   // 8. and 10. Capacity (508) and quota (486).
   const ports = wanted.parity === "even-with-next" ? 2 : 1;
@@ -120,7 +122,7 @@ function readWanted(message: StunMessage): Wanted | Extract<Answer, { kind: "err
       return refuse(400);
   }
 
-  // 7. The family: IPv4 unless asked for; one that is not supported: 440.
+  // 7. A family that nobody knows: 440.
   const family = familyValue === undefined ? 4 : readAddressFamily(familyValue);
   if (family === undefined) return refuse(400);
   if (family === "unknown") return refuse(440);

@@ -117,6 +117,23 @@ export const RESERVATION_RULES: readonly Rule[] = [
     },
   },
   {
+    id: "reservation-ipv6-only",
+    title:
+      "a relay without IPv4 reserves and redeems: the token, not the default family, says where the port is",
+    rfc: "RFC 8656 section 7.2, step 5",
+    needs: ["ipv6"],
+    settings: { relayFamilies: [6] },
+    async run(target) {
+      const [client, second] = [await target.client({ family: 6 }), await target.client({ family: 6 })];
+      const { relayed, token } = await reserve(client, 6);
+      const answer = await redeem(second, token);
+      assertSuccess(answer, "Allocate with RESERVATION-TOKEN");
+      assertSameAddress(answer.relayedAddress, { ...relayed, port: relayed.port + 1 });
+      const third = await target.client({ family: 6 });
+      await assertRefused(third, await third.allocate(), 440, "without a token IPv4 is the default");
+    },
+  },
+  {
     id: "reservation-within-quota",
     title: "a reserved port counts against the quota once: its token can be used at the limit",
     rfc: "RFC 8656 section 7.2, step 10",
@@ -131,8 +148,8 @@ export const RESERVATION_RULES: readonly Rule[] = [
   },
 ];
 
-async function reserve(client: TurnClient) {
-  const answer = await client.allocate({ attributes: [evenPortAttribute(true)] });
+async function reserve(client: TurnClient, family: 4 | 6 = 4) {
+  const answer = await client.allocate({ family, attributes: [evenPortAttribute(true)] });
   assertSuccess(answer, "Allocate with EVEN-PORT and the R bit");
   const { relayedAddress: relayed, reservationToken: token } = answer;
   assert.ok(relayed && token, "a relayed address and a token");
