@@ -155,7 +155,7 @@ export function readLifetime(message: StunMessage): number | undefined {
   return Math.min(Math.max(seconds, DEFAULT_LIFETIME_SECONDS), MAX_LIFETIME_SECONDS);
 }
 
-/** Makes room by replacing the user's idle allocation where one is; true when there is none. */
+/** Makes room by replacing idle allocations of the user; true, and none is touched, where that is not enough. */
 function isOverQuota(state: RelayState, request: AuthenticatedRequest, ports: number): boolean {
   const { limits, table } = state;
   const { userId } = request.user;
@@ -164,15 +164,14 @@ function isOverQuota(state: RelayState, request: AuthenticatedRequest, ports: nu
     return true;
   const held =
     table.ofUser(userId).size + table.openingCountOf(userId) + state.reservations.countOfUser(userId);
-  let excess = held + ports - limits.maxAllocationsPerUser;
+  const excess = held + ports - limits.maxAllocationsPerUser;
   if (excess <= 0) return false;
-  for (const allocation of table.ofUser(userId)) {
-    if (excess <= 0) break;
-    if (allocation.lastRelayedAtMs + IDLE_REPLACEABLE_MS > request.nowMs) continue;
-    closeAllocation(state, allocation, "replaced");
-    excess--;
-  }
-  return excess > 0;
+  const idle = [...table.ofUser(userId)].filter(
+    ({ lastRelayedAtMs }) => lastRelayedAtMs + IDLE_REPLACEABLE_MS <= request.nowMs,
+  );
+  if (idle.length < excess) return true;
+  for (const allocation of idle.slice(0, excess)) closeAllocation(state, allocation, "replaced");
+  return false;
 }
 
 function install(

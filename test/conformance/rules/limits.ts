@@ -1,5 +1,9 @@
 import assert from "node:assert/strict";
-import { requestedTransportAttribute, uint32Attribute } from "../../../src/stun/attributes.ts";
+import {
+  evenPortAttribute,
+  requestedTransportAttribute,
+  uint32Attribute,
+} from "../../../src/stun/attributes.ts";
 import { METHOD, PROTOCOL_UDP } from "../../../src/stun/registry.ts";
 import { encodeRequest } from "../../support/turn-request.ts";
 import { allocate, assertRefused, assertSuccess } from "../checks.ts";
@@ -56,6 +60,25 @@ export const LIMIT_RULES: readonly Rule[] = [
       assertSuccess(await early.allocate(), "after 30 s");
       assertSuccess(await busy.refresh(), "the busy one stays");
       await assertRefused(idle, await idle.refresh(), 437, "the idle one has gone");
+    },
+  },
+  {
+    id: "quota-idle-kept",
+    title: "an idle allocation is not given up for an Allocate that gets 486 all the same",
+    rfc: "DESIGN section 5, quotas",
+    needs: ["clock"],
+    settings: { maxAllocationsPerUser: 2 },
+    async run(target) {
+      const [idle, busy, peer] = [await target.client(), await target.client(), await target.peer()];
+      await allocate(idle);
+      await allocate(busy);
+      assertSuccess(await busy.createPermission(peer.address), "CreatePermission");
+      target.controls.advance(30);
+      await busy.sendIndication(peer.address, Buffer.from("busy"));
+      const third = await target.client();
+      const two = await third.allocate({ attributes: [evenPortAttribute(true)] });
+      await assertRefused(third, two, 486, "two ports where one could be had");
+      assertSuccess(await idle.refresh(), "the idle one stays");
     },
   },
   {
