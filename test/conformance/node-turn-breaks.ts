@@ -46,6 +46,7 @@ export const BROKEN_BY_NODE_TURN: ReadonlyMap<string, string> = new Map([
   ["refresh-malformed-lifetime", "drops what has a malformed LIFETIME"],
   ["permission-all-or-nothing", NO_DENY_LIST],
   ["permission-none", "accepts a malformed XOR-PEER-ADDRESS"],
+  ["permission-order", "accepts a malformed XOR-PEER-ADDRESS"],
   ["permission-other-family", "accepts peers of a family that it cannot send to"],
   ["channel-both-ways", CHANNEL_DATA],
   ["channel-numbers", CHANNEL_DATA],

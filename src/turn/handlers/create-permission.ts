@@ -15,17 +15,24 @@ export function handleCreatePermission(
   const { message, nowMs } = request;
   allocation.forgetExpired(nowMs);
 
-  // At least one XOR-PEER-ADDRESS, each of them well-formed (400), of our family (443) and allowed (403).
-  const targets: { address: TransportAddress; verdict: Permission["verdict"] }[] = [];
+  // At least one XOR-PEER-ADDRESS, and all of them well-formed: else 400.
+  const addresses: TransportAddress[] = [];
   for (const { type, value } of message.attributes) {
     if (type !== ATTRIBUTE.xorPeerAddress) continue;
     const address = readXorAddress(value, message.transactionId);
     if (address === undefined) return failure(400);
+    addresses.push(address);
+  }
+  if (addresses.length === 0) return failure(400);
+
+  // All of our family (443), and all of them allowed (403).
+  if (addresses.some((address) => !isOfRelayedFamily(allocation, address))) return failure(443);
+  const targets: { address: TransportAddress; verdict: Permission["verdict"] }[] = [];
+  for (const address of addresses) {
     const verdict = judgeTarget(state, allocation, address);
     if (typeof verdict === "number") return failure(verdict);
     targets.push({ address, verdict });
   }
-  if (targets.length === 0) return failure(400);
 
   // Over the bound: 403 and not 508, because Firefox gives up its whole TURN client on any error here but 403.
   const isKnown = (ip: TransportAddress) => allocation.permissions.some((known) => sameIp(known.ip, ip));
@@ -39,6 +46,10 @@ export function handleCreatePermission(
   return success();
 }
 
+function isOfRelayedFamily(allocation: Allocation, target: TransportAddress): boolean {
+  return target.family === allocation.relay.relayedAddress.family;
+}
+
 /**
  * What the policy says of a target: 443 for an address of another family than the relayed one (RFC 8656 section 10.2), 403 where
  * policy forbids it.
@@ -48,7 +59,7 @@ export function judgeTarget(
   allocation: Allocation,
   target: TransportAddress,
 ): Permission["verdict"] | 403 | 443 {
-  if (target.family !== allocation.relay.relayedAddress.family) return 443;
+  if (!isOfRelayedFamily(allocation, target)) return 443;
   const verdict = state.targets.judge(target);
   if (verdict !== "denied") return verdict;
   state.announce("targetRefused", allocation.summary(), target);

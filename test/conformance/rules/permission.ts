@@ -66,6 +66,29 @@ export const PERMISSION_RULES: readonly Rule[] = [
     },
   },
   {
+    id: "permission-order",
+    title:
+      "what is wrong with a CreatePermission is told in order: malformed 400, another family 443, refused 403",
+    rfc: "RFC 8656 section 10.2",
+    async run(target) {
+      const client = await target.client();
+      await allocate(client);
+      const transactionId = newTransactionId();
+      const refused = peerAttribute(UNSPECIFIED, transactionId);
+      const otherFamily = peerAttribute(SOME_IPV6, transactionId);
+      const malformed = { type: ATTRIBUTE.xorPeerAddress, value: new Uint8Array(4) };
+      const cases = [
+        [[refused, otherFamily, malformed], 400],
+        [[refused, otherFamily], 443],
+        [[refused], 403],
+      ] as const;
+      for (const [attributes, code] of cases) {
+        const answer = await client.request(METHOD.createPermission, attributes, {}, { transactionId });
+        await assertRefusedAndKept(client, answer, code);
+      }
+    },
+  },
+  {
     id: "permission-other-family",
     title: "CreatePermission for an address of the other family gets 443",
     rfc: "RFC 8656 section 10.2",
