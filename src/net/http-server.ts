@@ -46,10 +46,11 @@ export async function openHttpListener(
   options: HttpServerOptions,
 ): Promise<Listener> {
   const server = createHttpServer(options);
+  const sockets = trackSockets(server);
   await listen(server, ip, port);
   server.on("error", options.failed);
   const { port: boundPort } = server.address() as AddressInfo;
-  return { address: withPort(ip, boundPort), close: () => closeHttpServer(server) };
+  return { address: withPort(ip, boundPort), close: () => closeHttpServer(server, sockets) };
 }
 
 function createHttpServer(options: HttpServerOptions): Server {
@@ -109,10 +110,20 @@ function listen(server: Server, ip: IpAddress, port: number): Promise<void> {
   });
 }
 
+/** Every TCP connection that is open. `closeAllConnections` knows nothing of those in the TLS handshake. */
+function trackSockets(server: Server): ReadonlySet<Socket> {
+  const sockets = new Set<Socket>();
+  server.on("connection", function trackSocket(socket: Socket) {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+  });
+  return sockets;
+}
+
 /** Cuts what is still open. Resolves when no handle is left. */
-function closeHttpServer(server: Server): Promise<void> {
+function closeHttpServer(server: Server, sockets: ReadonlySet<Socket>): Promise<void> {
   return new Promise((resolve) => {
     server.close(() => resolve());
-    server.closeAllConnections();
+    for (const socket of sockets) socket.destroy();
   });
 }

@@ -1,5 +1,6 @@
 import { request as httpRequest, type IncomingHttpHeaders } from "node:http";
-import { connect } from "node:net";
+import { request as httpsRequest } from "node:https";
+import { connect, type Socket } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import { createAdminHandler } from "../../src/net/admin-server.ts";
 import { createRequestHandler, type RequestHandler } from "../../src/net/http-routes.ts";
@@ -7,6 +8,7 @@ import { type ConnectionLimits, openHttpListener } from "../../src/net/http-serv
 import type { Listener } from "../../src/net/listen.ts";
 import type { StaticFile, StaticFiles } from "../../src/net/static-files.ts";
 import { type IpAddress, parseCidr, parseIp } from "../../src/stun/address.ts";
+import { createSelfSignedCertificate } from "../support/self-signed.ts";
 
 const LOOPBACK = parseIp("127.0.0.1") as IpAddress;
 const NO_LIMITS: ConnectionLimits = {
@@ -275,4 +277,57 @@ test("closing a listener cuts connections that are idle or in the middle of a re
   await Promise.all(open.splice(0).map((listener) => listener.close()));
   expect(await halfRequest).toBe("");
   expect(await idle).toMatch(/^HTTP\/1\.1 200/);
+});
+
+describe("an https listener", () => {
+  async function serveTls(maxPerAddress = 1000) {
+    const { cert, key } = createSelfSignedCertificate();
+    const listener = await openHttpListener(LOOPBACK, 0, {
+      request: createRequestHandler({ assets: BUILT, isReady: () => true }),
+      tls: { cert: Buffer.from(cert), key: Buffer.from(key) },
+      connections: { ...NO_LIMITS, maxPerAddress },
+      failed: (error) => expect.unreachable(String(error)),
+    });
+    open.push(listener);
+    return { listener, port: listener.address.port };
+  }
+
+  function openSocket(port: number): Promise<Socket> {
+    return new Promise((resolve) => {
+      const socket = connect(port, "127.0.0.1", () => resolve(socket));
+      socket.on("error", () => undefined);
+    });
+  }
+
+  test("cuts connections that are in the middle of the TLS handshake when it closes", async () => {
+    const { listener, port } = await serveTls();
+    const silent = await openSocket(port);
+    const closed = new Promise((resolve) => silent.once("close", resolve));
+    await expectHealthy(port);
+    const startedAt = performance.now();
+    await listener.close();
+    await closed;
+    expect(performance.now() - startedAt).toBeLessThan(2000);
+  });
+
+  test("counts connections before the handshake, and frees the place of one that went", async () => {
+    const { port } = await serveTls(1);
+    const silent = await openSocket(port);
+    await expect(expectHealthy(port)).rejects.toThrow();
+    silent.destroy();
+    await expect.poll(() => expectHealthy(port).then(() => "ok", String)).toBe("ok");
+    await expect.poll(() => expectHealthy(port).then(() => "ok", String)).toBe("ok");
+  });
+
+  function expectHealthy(port: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const options = { host: "127.0.0.1", port, path: "/healthz", agent: false, rejectUnauthorized: false };
+      const outgoing = httpsRequest(options, (incoming) => {
+        incoming.resume();
+        incoming.on("end", () => resolve(expect(incoming.statusCode).toBe(200)));
+      });
+      outgoing.on("error", reject);
+      outgoing.end();
+    });
+  }
 });
