@@ -3,6 +3,7 @@
 import type { IncomingMessage, Server } from "node:http";
 import type { Duplex } from "node:stream";
 import { pathOf } from "./http-routes.ts";
+import { answerWithoutUpgrade, offersWebSocket } from "./other-upgrade.ts";
 import { SIGNALING_PATH, type WebSocketEndpoint } from "./websocket-endpoint.ts";
 
 /** Returns what takes the listener off; calling that twice is fine. */
@@ -10,7 +11,9 @@ export function attachUpgrade(server: Server, endpoint: WebSocketEndpoint): () =
   function onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     // Other paths may be another listener's; with none, the socket would hang unless we refuse it.
     const isOurs = pathOf(request) === SIGNALING_PATH || server.listenerCount("upgrade") === 1;
-    if (isOurs) endpoint.handleUpgrade(request, socket, head);
+    if (!isOurs) return;
+    if (offersWebSocket(request)) endpoint.handleUpgrade(request, socket, head);
+    else answerWithoutUpgrade(server, request, socket);
   }
   server.on("upgrade", onUpgrade);
   return function detach() {

@@ -8,6 +8,7 @@ import { type Cidr, formatIp, type IpAddress, withPort } from "../stun/address.t
 import { isTrusted, limitKey, readSocketAddress } from "./client-address.ts";
 import type { RequestHandler } from "./http-routes.ts";
 import type { Listener } from "./listen.ts";
+import { answerWithoutUpgrade, offersWebSocket } from "./other-upgrade.ts";
 import { isLoopback } from "./relay-addresses.ts";
 
 export interface HttpServerOptions {
@@ -74,9 +75,19 @@ function createHttpServer(options: HttpServerOptions): Server {
   server.maxConnections = options.connections.max;
   // Without a listener node answers "100 Continue" and invites the body that nobody reads.
   server.on("checkContinue", options.request);
-  if (options.upgrade !== undefined) server.on("upgrade", options.upgrade);
+  if (options.upgrade !== undefined) server.on("upgrade", toUpgradeListener(server, options.upgrade));
   limitConnectionsPerAddress(server, options.connections);
   return server;
+}
+
+function toUpgradeListener(
+  server: Server,
+  upgrade: NonNullable<HttpServerOptions["upgrade"]>,
+): NonNullable<HttpServerOptions["upgrade"]> {
+  return function onUpgrade(request, socket, head) {
+    if (offersWebSocket(request)) upgrade(request, socket, head);
+    else answerWithoutUpgrade(server, request, socket);
+  };
 }
 
 function limitConnectionsPerAddress(server: Server, limits: ConnectionLimits): void {

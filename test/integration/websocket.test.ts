@@ -345,6 +345,42 @@ describe("what the hub is told about a client", () => {
   });
 });
 
+/** As curl --http2 and Java's HttpClient ask by default. Gives all that comes back. */
+function offerHttp2(port: number, path: string, more = ""): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, "127.0.0.1");
+    socket.setEncoding("utf8");
+    let received = "";
+    socket.on("data", (chunk: string) => {
+      received += chunk;
+    });
+    socket.on("error", reject);
+    socket.on("close", () => resolve(received));
+    socket.write(
+      `GET ${path} HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n${more}\r\n`,
+    );
+  });
+}
+
+describe("an upgrade to something else than a WebSocket", () => {
+  test("is passed over: the request is answered, and the connection closed", async () => {
+    const bench = new Bench();
+    const port = await serve(bench);
+    expect(await offerHttp2(port, "/healthz")).toMatch(
+      /^HTTP\/1\.1 200 OK\r\n.*connection: close\r\n.*ok\n$/is,
+    );
+    expect(await offerHttp2(port, "/signal")).toMatch(/^HTTP\/1\.1 426 /);
+    expect(bench.connections).toEqual([]);
+    (await dialOpen(port)).terminate();
+  });
+
+  test("is refused where the request has a body, which nobody would read", async () => {
+    const port = await serve(new Bench());
+    expect(await offerHttp2(port, "/healthz", "Content-Length: 5\r\n")).toMatch(/^HTTP\/1\.1 400 /);
+    (await dialOpen(port)).terminate();
+  });
+});
+
 describe("on somebody else's server", () => {
   async function ownServer(): Promise<{ server: Server; port: number }> {
     const server = createServer((_request, response) => response.end("theirs"));
@@ -369,6 +405,14 @@ describe("on somebody else's server", () => {
     detach();
     expect(server.listenerCount("upgrade")).toBe(0);
     expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe("theirs");
+  });
+
+  test("a request that offers another protocol is answered by the program, as before", async () => {
+    const bench = new Bench();
+    const { server, port } = await ownServer();
+    cleanups.push(attachUpgrade(server, bench.endpoint));
+    expect(await offerHttp2(port, "/page")).toMatch(/^HTTP\/1\.1 200 OK\r\n.*\r\n\r\ntheirs$/s);
+    (await dialOpen(port)).terminate();
   });
 
   test("other paths are left to the server's other listeners", async () => {
