@@ -19,6 +19,7 @@ import { numbered } from "./outbox.ts";
 import type { Connection, ConnectionInfo, SignalingLink } from "./ports.ts";
 import { CLOSE_CODES, type ErrorCode, type ServerMessageBody } from "./protocol.ts";
 import { handleRequest } from "./requests.ts";
+import { confirmToken } from "./resume-tokens.ts";
 import { readMessage, readRefOf } from "./schemas.ts";
 import type { Seat, SeatConnection } from "./session.ts";
 import { WaitingFrames } from "./waiting-frames.ts";
@@ -81,7 +82,9 @@ export class ClientConnection implements Connection, SeatConnection {
 
   receivePong(): void {
     const arrivedSeq = this.#heartbeat.pong();
-    this.seat?.outbox.forgetThrough(arrivedSeq);
+    if (this.seat === undefined) return;
+    this.seat.outbox.forgetThrough(arrivedSeq);
+    confirmToken(this.#state, this.seat, arrivedSeq);
   }
 
   closed(): void {

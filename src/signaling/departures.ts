@@ -3,6 +3,7 @@
 import type { HubState } from "./hub-state.ts";
 import type { MemberEnd } from "./ports.ts";
 import type { LeaveReason, ServerMessageBody } from "./protocol.ts";
+import { forgetTokens } from "./resume-tokens.ts";
 import { type Room, sendToRoom } from "./rooms.ts";
 import type { Seat } from "./session.ts";
 
@@ -64,7 +65,7 @@ function lastRelayedAt(state: HubState, seat: Seat): number | undefined {
 /** The seat is gone, its token with it, and an empty room too. Its connection, if it has one, may join again. */
 function removeSeat(state: HubState, seat: Seat, reason: MemberEnd): void {
   const isLast = state.rooms.removeSeat(seat);
-  state.seatsByToken.delete(seat.resumeToken);
+  forgetTokens(state, seat);
   if (seat.presence.kind === "here") seat.presence.connection.vacate();
   state.announce("memberLeft", { ...seat.member, reason });
   if (!isLast) return;

@@ -8,6 +8,7 @@ import { type Issued, issueIceServers } from "./ice-servers.ts";
 import { Outbox } from "./outbox.ts";
 import type { AuthorizeResult, JoinRequest } from "./ports.ts";
 import { CLOSE_CODES, type ClientMessage, type ErrorCode, type ServerMessageBody } from "./protocol.ts";
+import { randomToken } from "./resume-tokens.ts";
 import { type Room, sendToRoom } from "./rooms.ts";
 import { Seat } from "./session.ts";
 
@@ -41,10 +42,6 @@ const DRAINING = "this server is going away and takes no new calls";
 /** Random and without dots: it stands in TURN usernames. */
 export function randomId(): string {
   return randomBytes(12).toString("base64url");
-}
-
-export function randomToken(): string {
-  return randomBytes(24).toString("base64url");
 }
 
 function decide(

@@ -7,8 +7,9 @@ import type { ClientConnection } from "./connection.ts";
 import { dismiss } from "./departures.ts";
 import type { HubState } from "./hub-state.ts";
 import { type Issued, issueIceServers } from "./ice-servers.ts";
-import { joinedMessage, randomToken } from "./join.ts";
+import { joinedMessage } from "./join.ts";
 import type { ClientMessage, ServerMessageBody } from "./protocol.ts";
+import { renewToken } from "./resume-tokens.ts";
 import { sendToRoom } from "./rooms.ts";
 import type { Seat } from "./session.ts";
 
@@ -28,7 +29,8 @@ export function handleResume(state: HubState, connection: ClientConnection, mess
   if (issued === undefined) {
     return connection.fail(ref, "unavailable", "no iceServers can be had now; try again");
   }
-  takeBack(state, connection, seat, issued);
+  takeBack(connection, seat, issued);
+  renewToken(state, seat, resumeToken);
   for (const frame of missed) connection.sendFrame(frame);
   seat.send(joinedMessage(state, seat, { ref, created: false, issued }));
   sendToRoom(
@@ -45,13 +47,10 @@ function giveUp(state: HubState, seat: Seat): void {
   dismiss(state, seat, "timeout");
 }
 
-function takeBack(state: HubState, connection: ClientConnection, seat: Seat, issued: Issued): void {
+function takeBack(connection: ClientConnection, seat: Seat, issued: Issued): void {
   if (seat.presence.kind === "here") seat.lastRef = seat.presence.connection.replaced();
   seat.presence = { kind: "here", connection };
   seat.info = connection.info;
   seat.iceServersDueAtMs = issued.dueAtMs;
-  state.seatsByToken.delete(seat.resumeToken);
-  seat.resumeToken = randomToken();
-  state.seatsByToken.set(seat.resumeToken, seat);
   connection.takeOver(seat);
 }

@@ -43,6 +43,10 @@ export class Seat {
   /** Of the socket that the seat has or had last. */
   info: ConnectionInfo;
   resumeToken: string;
+  /** Opens the seat as well while it is not known whether `resumeToken` has arrived. */
+  previousToken: string | undefined;
+  /** The number of the message that carries `resumeToken`. */
+  tokenSeq = 0;
   /** When fresh iceServers are pushed. */
   iceServersDueAtMs: number;
   /** The newest `ref` that was handled for the seat before its socket dropped. */

@@ -177,7 +177,8 @@ describe("a member whose page was loaded again and took its seat back", () => {
     const { bench, first, second } = parts;
     const resume = second.call.resumption;
     if (resume === undefined) throw new Error("no resumption");
-    second.socket?.drop();
+    // Nobody is left on the old page who could hear of it.
+    second.socket?.close();
     const connectionsBefore = first.connection;
     const reloaded = await bench.join({ resume });
     return { ...parts, reloaded, before: connectionsBefore, first };

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { joinRoom } from "../../../src/sdk/client.ts";
-import { Bench, type Member } from "./bench.ts";
+import { Bench, FakeSocket, type Member } from "./bench.ts";
 import { settle } from "./fake-clock.ts";
 
 async function pair(options: ConstructorParameters<typeof Bench>[0] = {}) {
@@ -162,6 +162,38 @@ describe("a lost socket", () => {
     }
     const tokens = first.sent("join").map(({ resumeToken }) => resumeToken);
     expect(new Set(tokens).size).toBe(3);
+  });
+
+  test("comes back also when the answer to its return was lost with another socket", async () => {
+    const { bench, first, second } = await pair();
+    first.socket?.drop();
+    await bench.clock.advance(500);
+    // The hub has heard the resume; the socket ends before the browser reads the answer.
+    const returning = first.socket;
+    returning?.close();
+    returning?.onclose?.({ code: 1006, reason: "" });
+    await bench.advance(1000);
+    expect(first.told("joined")).toMatchObject([{ resumed: true }]);
+    await Promise.all([first.call.post("here again"), bench.run()]);
+    expect(texts(second)).toEqual(["here again"]);
+  });
+
+  test("a page that is loaded again before the last load got its seat gets it as well", async () => {
+    const { bench, first, second } = await pair();
+    const resume = second.call.resumption;
+    if (resume === undefined) throw new Error("no resumption");
+    second.socket?.close();
+    const hasty = new FakeSocket("wss://example.org/signal");
+    hasty.open(bench.hub);
+    hasty.send(JSON.stringify({ type: "join", v: 1, ref: 1, ...resume }));
+    hasty.close();
+    const reloaded = await bench.join({ resume });
+    expect(reloaded.call.id).toBe(second.call.id);
+    reloaded.socket?.drop();
+    await bench.advance(500);
+    await Promise.all([reloaded.call.post("here again"), bench.run()]);
+    expect(texts(first)).toEqual(["here again"]);
+    expect(reloaded.told("error")).toEqual([]);
   });
 
   test("waits longer each time while the server is down, and comes back as soon as the network does", async () => {

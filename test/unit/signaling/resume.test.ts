@@ -136,11 +136,55 @@ describe("a second socket with the token", () => {
     expect(bench.hub.stats.members).toBe(2);
   });
 
-  test("leaves the first without its token: the old one is unknown from then on", () => {
+  test("leaves the first without its token: once the new one has arrived, the old one is unknown", () => {
     const { bench, alice, resumeToken } = call();
-    bench.client().resume(resumeToken, alice.lastSeq);
+    const second = bench.client();
+    second.resume(resumeToken, alice.lastSeq);
+    bench.pass(30, second);
     expect(bench.client().resume(resumeToken, alice.lastSeq)).toMatchObject({ code: "resume-failed" });
     expect(bench.hub.stats.members).toBe(2);
+  });
+});
+
+describe("a resume whose answer was lost", () => {
+  test("may be made again with the token of the last time, and everything missed comes again", () => {
+    const { bench, alice, bob, aliceId, resumeToken } = call();
+    const { lastSeq } = alice;
+    alice.link.vanish();
+    bob.ask({ type: "message", data: "missed" });
+    const cut = bench.client();
+    cut.resume(resumeToken, lastSeq);
+    cut.link.vanish();
+    const again = bench.client();
+    again.nextRef = 2;
+    const answer = again.resume(resumeToken, lastSeq);
+    expect(answer).toMatchObject({ type: "joined", peer: aliceId });
+    expect(again.news()).toMatchObject([
+      { type: "message", data: "missed" },
+      { type: "joined", ref: 1 },
+      { type: "joined", ref: 2 },
+    ]);
+    expectGapless([lastSeq, ...again.link.received.map(({ seq }) => seq)]);
+    const { resumeToken: newest } = answer as Received<"joined">;
+    again.link.vanish();
+    expect(bench.client().resume(newest, answer.seq)).toMatchObject({ type: "joined" });
+  });
+
+  test("is known by the last token alone: those before it are void", () => {
+    const { bench, alice, resumeToken } = call();
+    const second = bench.client();
+    const { resumeToken: next } = second.resume(resumeToken, alice.lastSeq) as Received<"joined">;
+    bench.client().resume(next, second.lastSeq);
+    expect(bench.client().resume(resumeToken, alice.lastSeq)).toMatchObject({ code: "resume-failed" });
+  });
+
+  test("leaves no token behind when the seat is gone", () => {
+    const { bench, alice, bob, resumeToken } = call();
+    const second = bench.client();
+    second.resume(resumeToken, alice.lastSeq);
+    bob.ask({ type: "leave" });
+    expect(bench.client().resume(resumeToken, alice.lastSeq)).toMatchObject({ code: "resume-failed" });
+    expect(second.join("fox")).toMatchObject({ created: true });
   });
 });
 
