@@ -66,14 +66,21 @@ class PortPool {
       const port = this.#pick(parity, passedOver);
       if (port === undefined) break;
       passedOver.add(port);
-      const socket = await this.#bind(port);
-      if (socket === undefined) continue;
-      if (parity !== "even-with-next") return { ok: true, socket };
-      const next = await this.#bind(port + 1);
-      if (next !== undefined) return { ok: true, socket, next };
-      socket.close();
+      const ports = parity === "even-with-next" ? [port, port + 1] : [port];
+      const [socket, next] = await this.#bindAll(ports);
+      if (socket !== undefined) return { ok: true, socket, ...(next !== undefined && { next }) };
     }
     return { ok: false, reason: "no-port" };
+  }
+
+  /** All of the ports or, with none left open, nothing; rejects on a failure that another port would not mend. */
+  async #bindAll(ports: readonly number[]): Promise<readonly RelaySocket[]> {
+    const results = await Promise.allSettled(ports.map((port) => this.#bind(port)));
+    const sockets = results.flatMap((result) => (result.status === "fulfilled" ? (result.value ?? []) : []));
+    if (sockets.length === ports.length) return sockets;
+    for (const socket of sockets) socket.close();
+    for (const result of results) if (result.status === "rejected") throw result.reason;
+    return [];
   }
 
   /** A free port, at random so that it cannot be guessed (RFC 8656 section 7.2): the first one from a random place on. */
