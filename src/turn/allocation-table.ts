@@ -6,7 +6,7 @@ import type { Allocation } from "./allocation.ts";
 /** An allocation whose relay socket is being opened: it counts as if it were there. */
 interface Opening {
   readonly userId: string;
-  readonly clientIp: string;
+  readonly clientKey: string;
 }
 
 export class AllocationTable {
@@ -15,7 +15,7 @@ export class AllocationTable {
   /** By relayed port, then by relayed IP: a port is rarely held by two. */
   readonly #byRelayedPort = new Map<number, Allocation[]>();
   readonly #byUser = new Map<string, Set<Allocation>>();
-  readonly #countByClientIp = new Map<string, number>();
+  readonly #countByClient = new Map<string, number>();
 
   get size(): number {
     return this.#all.size;
@@ -35,7 +35,7 @@ export class AllocationTable {
     const ofUser = this.#byUser.get(userId);
     if (ofUser === undefined) this.#byUser.set(userId, new Set([allocation]));
     else ofUser.add(allocation);
-    this.#count(formatIp(allocation.link.remote), 1);
+    this.#count(clientKey(allocation.link.remote), 1);
   }
 
   /** False when it was not in the table. */
@@ -49,7 +49,7 @@ export class AllocationTable {
     const ofUser = this.#byUser.get(userId);
     ofUser?.delete(allocation);
     if (ofUser?.size === 0) this.#byUser.delete(userId);
-    this.#count(formatIp(allocation.link.remote), -1);
+    this.#count(clientKey(allocation.link.remote), -1);
     return true;
   }
 
@@ -65,14 +65,14 @@ export class AllocationTable {
 
   /** From here until `endOpening` it counts against every quota. */
   beginOpening(userId: string, client: IpAddress): Opening {
-    const opening = { userId, clientIp: formatIp(client) };
+    const opening = { userId, clientKey: clientKey(client) };
     this.#opening.add(opening);
-    this.#count(opening.clientIp, 1);
+    this.#count(opening.clientKey, 1);
     return opening;
   }
 
   endOpening(opening: Opening): void {
-    if (this.#opening.delete(opening)) this.#count(opening.clientIp, -1);
+    if (this.#opening.delete(opening)) this.#count(opening.clientKey, -1);
   }
 
   /** Whose relayed address this is. */
@@ -88,12 +88,17 @@ export class AllocationTable {
   }
 
   countOfClientIp(ip: IpAddress): number {
-    return this.#countByClientIp.get(formatIp(ip)) ?? 0;
+    return this.#countByClient.get(clientKey(ip)) ?? 0;
   }
 
-  #count(clientIp: string, change: 1 | -1): void {
-    const count = (this.#countByClientIp.get(clientIp) ?? 0) + change;
-    if (count === 0) this.#countByClientIp.delete(clientIp);
-    else this.#countByClientIp.set(clientIp, count);
+  #count(key: string, change: 1 | -1): void {
+    const count = (this.#countByClient.get(key) ?? 0) + change;
+    if (count === 0) this.#countByClient.delete(key);
+    else this.#countByClient.set(key, count);
   }
+}
+
+/** What the quota per address counts by: an IPv4 address, or the /64 that one IPv6 customer holds. */
+function clientKey(ip: IpAddress): string {
+  return ip.family === 4 ? formatIp(ip) : `${ip.w0.toString(16)}:${ip.w1.toString(16)}::/64`;
 }

@@ -1,0 +1,27 @@
+import { expect, it } from "vitest";
+import { type IpAddress, parseIp } from "../../../src/stun/address.ts";
+import { AllocationTable } from "../../../src/turn/allocation-table.ts";
+
+function ip(text: string): IpAddress {
+  const parsed = parseIp(text);
+  if (parsed === undefined) throw new Error(`not an address: ${text}`);
+  return parsed;
+}
+
+it("counts an IPv6 client by its /64: whoever has one address there has them all", () => {
+  const table = new AllocationTable();
+  const opening = table.beginOpening("alice", ip("2a02:8100:1:2::1"));
+  table.beginOpening("bob", ip("2a02:8100:1:2:ffff::7"));
+  expect(table.countOfClientIp(ip("2a02:8100:1:2:3:4:5:6"))).toBe(2);
+  expect(table.countOfClientIp(ip("2a02:8100:1:3::1"))).toBe(0);
+  table.endOpening(opening);
+  table.endOpening(opening);
+  expect(table.countOfClientIp(ip("2a02:8100:1:2::1"))).toBe(1);
+});
+
+it("counts an IPv4 client by its address", () => {
+  const table = new AllocationTable();
+  table.beginOpening("alice", ip("198.51.100.1"));
+  expect(table.countOfClientIp(ip("198.51.100.1"))).toBe(1);
+  expect(table.countOfClientIp(ip("198.51.100.2"))).toBe(0);
+});
