@@ -1,6 +1,7 @@
 /** Our relay without a socket and with a clock of its own. Its addresses look public; nothing is sent to them. */
 
 import { type IpAddress, parseIp, withPort } from "../../src/stun/address.ts";
+import type { TurnUser } from "../../src/turn/ports.ts";
 import { createRelayTargetPolicy } from "../../src/turn/relay-target-policy.ts";
 import { TurnServer } from "../../src/turn/turn-server.ts";
 import { transportTo } from "../support/endpoint.ts";
@@ -46,15 +47,25 @@ export interface MemoryTarget {
   readonly failures: unknown[];
 }
 
-export function openMemoryTarget({ relayFamilies = [4, 6], ...limits }: TargetSettings = {}): MemoryTarget {
+/** What no rule asks for. */
+export interface MemoryOptions {
+  readonly realm?: string;
+  /** Everybody is a member of this room. */
+  readonly room?: NonNullable<TurnUser["room"]>;
+}
+
+export function openMemoryTarget(
+  { relayFamilies = [4, 6], ...limits }: TargetSettings = {},
+  { realm = REALM, room }: MemoryOptions = {},
+): MemoryTarget {
   let nowMs = 1_000_000;
   const network = new MemoryNetwork();
   const relayIps = relayFamilies.map((family) => RELAY[family]);
   const allocator = new MemoryRelayAllocator(network, relayIps);
-  const credentials = new TestCredentials(REALM, [ALICE, BOB], [CAROL]);
+  const credentials = new TestCredentials(realm, [ALICE, BOB], [CAROL], room);
   const failures: unknown[] = [];
   const turn = new TurnServer({
-    realm: REALM,
+    realm,
     credentials,
     allocator,
     targets: createRelayTargetPolicy({

@@ -8,10 +8,17 @@ export class TestCredentials implements CredentialVerifier {
   readonly #realm: string;
   readonly #passwords: Map<string, string>;
   readonly #lasting: ReadonlySet<string>;
+  readonly #room: TurnUser["room"];
   #areExpired = false;
 
-  constructor(realm: string, users: readonly Credentials[], lasting: readonly Credentials[] = []) {
+  constructor(
+    realm: string,
+    users: readonly Credentials[],
+    lasting: readonly Credentials[] = [],
+    room?: TurnUser["room"],
+  ) {
     this.#realm = realm;
+    this.#room = room;
     this.#passwords = new Map([...users, ...lasting].map(({ username, password }) => [username, password]));
     this.#lasting = new Set(lasting.map(({ username }) => username));
   }
@@ -19,7 +26,8 @@ export class TestCredentials implements CredentialVerifier {
   findUser(username: string): TurnUser | undefined {
     const password = this.#passwords.get(username);
     if (password === undefined || (this.#areExpired && !this.#lasting.has(username))) return undefined;
-    return { userId: username, keys: [longTermKey(username, this.#realm, password)] };
+    const keys = [longTermKey(username, this.#realm, password)];
+    return { userId: username, keys, ...(this.#room && { room: this.#room }) };
   }
 
   rotate(): void {

@@ -65,19 +65,36 @@ export function handleAllocate(
   if (table.size + table.openingCount + state.reservations.size + ports > state.limits.maxAllocations)
     return answer(failure(508));
   if (isOverQuota(state, request, ports)) return answer(failure(486));
+  openRelaySocket(state, request, wanted, answer);
+}
 
-  const { username, user } = request;
+function openRelaySocket(
+  state: RelayState,
+  request: AuthenticatedRequest,
+  wanted: Wanted,
+  answer: (answer: Answer) => void,
+): void {
+  const { table } = state;
+  const { link, message, username, user } = request;
   const pending: LinkHolding = { kind: "pending", username, transactionId: message.transactionId };
   link.holding = pending;
   link.retain();
   const opening = table.beginOpening(user.userId, link.remote);
-  state.allocator.open({ family: wanted.family, parity: wanted.parity }, (result) => {
+  function socketOpened(result: RelaySocketResult): void {
     table.endOpening(opening);
     if (state.closed || link.holding !== pending) return giveBack(result);
     link.holding = undefined;
     if (result.ok) return answer(install(state, request, wanted.lifetimeSeconds, result.socket, result.next));
     link.release();
     answer(failure(result.reason === "family-unsupported" ? 440 : 508));
+  }
+  // Called from outside of `receive`: a defect here must end nothing else.
+  state.allocator.open({ family: wanted.family, parity: wanted.parity }, (result) => {
+    try {
+      socketOpened(result);
+    } catch (error) {
+      state.announce("failed", error);
+    }
   });
 }
 
@@ -196,9 +213,13 @@ function install(
   });
   link.holding = allocation;
   state.table.add(allocation);
-  relay.onPacket((source, buffer, start, end) =>
-    receiveFromRelayTarget(state, allocation, source, buffer, start, end),
-  );
+  relay.onPacket((source, buffer, start, end) => {
+    try {
+      receiveFromRelayTarget(state, allocation, source, buffer, start, end);
+    } catch (error) {
+      state.announce("failed", error);
+    }
+  });
   state.announce("allocationCreated", allocation.summary());
   return allocateSuccess(allocation, request, nowMs);
 }
