@@ -2,11 +2,14 @@
 
 import { formatIp, type IpAddress, sameIp, type TransportAddress } from "../stun/address.ts";
 import type { Allocation } from "./allocation.ts";
+import type { ClientLink, LinkHolding, TurnUser } from "./ports.ts";
 
 /** An allocation whose relay socket is being opened: it counts as if it were there. */
-interface Opening {
-  readonly userId: string;
-  readonly clientKey: string;
+export interface Opening {
+  readonly user: TurnUser;
+  readonly link: ClientLink;
+  /** What the link holds meanwhile. */
+  readonly pending: LinkHolding;
 }
 
 export class AllocationTable {
@@ -59,20 +62,22 @@ export class AllocationTable {
 
   openingCountOf(userId: string): number {
     let count = 0;
-    for (const opening of this.#opening) if (opening.userId === userId) count++;
+    for (const opening of this.#opening) if (opening.user.userId === userId) count++;
     return count;
   }
 
   /** From here until `endOpening` it counts against every quota. */
-  beginOpening(userId: string, client: IpAddress): Opening {
-    const opening = { userId, clientKey: clientKey(client) };
+  beginOpening(opening: Opening): void {
     this.#opening.add(opening);
-    this.#count(opening.clientKey, 1);
-    return opening;
+    this.#count(clientKey(opening.link.remote), 1);
   }
 
   endOpening(opening: Opening): void {
-    if (this.#opening.delete(opening)) this.#count(opening.clientKey, -1);
+    if (this.#opening.delete(opening)) this.#count(clientKey(opening.link.remote), -1);
+  }
+
+  get openings(): Iterable<Opening> {
+    return this.#opening;
   }
 
   /** Whose relayed address this is. */

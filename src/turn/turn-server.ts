@@ -25,7 +25,7 @@ import { handleCreatePermission } from "./handlers/create-permission.ts";
 import { handleRefresh } from "./handlers/refresh.ts";
 import { receiveChannelData, receiveSendIndication } from "./handlers/relay-data.ts";
 import { NonceIssuer } from "./nonce.ts";
-import type { ClientLink, CredentialVerifier, TurnEvents } from "./ports.ts";
+import type { ClientLink, CredentialVerifier, TurnEvents, TurnUser } from "./ports.ts";
 import {
   closeAllocation,
   createAnnounce,
@@ -135,14 +135,20 @@ export class TurnServer {
     this.#state.reservations.sweep(nowMs);
   }
 
-  /** A member has left its room: its allocations end. */
+  /** A member has left its room: its allocations end, those that are being made too, and what it has reserved. */
   closeMember(roomKey: string, peer: string): void {
-    for (const allocation of this.#state.table) {
-      const { room } = allocation.user;
-      if (room?.roomKey === roomKey && room.peer === peer) {
-        closeAllocation(this.#state, allocation, "room-left");
-      }
+    const { table, reservations } = this.#state;
+    const isMember = ({ room }: TurnUser) => room?.roomKey === roomKey && room.peer === peer;
+    for (const { user, link, pending } of table.openings) {
+      if (!isMember(user) || link.holding !== pending) continue;
+      // The relay socket is given back when it has opened.
+      link.holding = undefined;
+      link.release();
     }
+    for (const allocation of table) {
+      if (isMember(allocation.user)) closeAllocation(this.#state, allocation, "room-left");
+    }
+    reservations.dropOf(isMember);
   }
 
   /** Ends every allocation and answers nothing any more. Idempotent. */

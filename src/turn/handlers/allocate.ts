@@ -13,6 +13,7 @@ import {
 import { findAttribute, type StunMessage } from "../../stun/message.ts";
 import { ATTRIBUTE, PROTOCOL_UDP } from "../../stun/registry.ts";
 import { Allocation } from "../allocation.ts";
+import type { Opening } from "../allocation-table.ts";
 import { type Answer, type AuthenticatedRequest, failure, success } from "../answer.ts";
 import type { LinkHolding, RelayPortParity, RelaySocket, RelaySocketResult } from "../ports.ts";
 import { closeAllocation, type RelayState } from "../relay-state.ts";
@@ -79,7 +80,8 @@ function openRelaySocket(
   const pending: LinkHolding = { kind: "pending", username, transactionId: message.transactionId };
   link.holding = pending;
   link.retain();
-  const opening = table.beginOpening(user.userId, link.remote);
+  const opening: Opening = { user, link, pending };
+  table.beginOpening(opening);
   function socketOpened(result: RelaySocketResult): void {
     table.endOpening(opening);
     if (state.closed || link.holding !== pending) return giveBack(result);
@@ -98,7 +100,7 @@ function openRelaySocket(
   });
 }
 
-/** The client or the relay went away while the socket was being opened. */
+/** The client, its member or the relay went away while the socket was being opened. */
 function giveBack(result: RelaySocketResult): void {
   if (!result.ok) return;
   result.socket.close();
@@ -209,7 +211,7 @@ function install(
     transactionId: request.message.transactionId,
     expiresAtMs: nowMs + lifetimeSeconds * 1000,
     nowMs,
-    reservationToken: next && state.reservations.hold(next, user.userId, nowMs),
+    reservationToken: next && state.reservations.hold(next, user, nowMs),
   });
   link.holding = allocation;
   state.table.add(allocation);

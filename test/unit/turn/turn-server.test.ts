@@ -1,9 +1,9 @@
-/** What no client sees: links that fail. */
+/** What no client sees: members who leave, links that fail. */
 
 import { describe, expect, it } from "vitest";
 import { parseIp, type TransportAddress } from "../../../src/stun/address.ts";
-import { requestedTransportAttribute } from "../../../src/stun/attributes.ts";
-import { METHOD, PROTOCOL_UDP } from "../../../src/stun/registry.ts";
+import { evenPortAttribute, requestedTransportAttribute } from "../../../src/stun/attributes.ts";
+import { ATTRIBUTE, METHOD, PROTOCOL_UDP } from "../../../src/stun/registry.ts";
 import { allocate, assertSuccess } from "../../conformance/checks.ts";
 import { type MemoryTarget, openMemoryTarget } from "../../conformance/memory-target.ts";
 import { ALICE } from "../../conformance/target.ts";
@@ -12,11 +12,54 @@ import { TurnClient } from "../../support/turn-client.ts";
 import { encodeRequest } from "../../support/turn-request.ts";
 
 const UDP = requestedTransportAttribute(PROTOCOL_UDP);
+const ROOM = { roomKey: "room", peer: "peer" };
+
+function openRoom(): MemoryTarget {
+  return openMemoryTarget({}, { room: ROOM });
+}
 
 /** Relay sockets are opened later than they are asked for. */
 function allSocketsOpened(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
+
+it("a member who leaves while its relay socket opens gets no allocation, and the socket is given back", async () => {
+  const { turn, target, allocator, retainedCount } = openRoom();
+  const client = await target.client();
+  await client.sendRaw(encodeRequest(METHOD.allocate, [UDP], await client.authentication()));
+  turn.closeMember(ROOM.roomKey, "somebody else");
+  expect(retainedCount()).toBe(1);
+  turn.closeMember(ROOM.roomKey, ROOM.peer);
+  await allSocketsOpened();
+  expect([turn.allocationCount, allocator.openCount, retainedCount()]).toEqual([0, 0, 0]);
+  expect(client.strays).toEqual([]);
+  await allocate(client);
+  await target.close();
+});
+
+it("what a member has reserved ends with its seat", async () => {
+  const { turn, target, allocator } = openRoom();
+  const client = await target.client();
+  assertSuccess(await client.allocate({ attributes: [evenPortAttribute(true)] }), "Allocate");
+  expect([turn.reservationCount, allocator.openCount]).toEqual([1, 2]);
+  assertSuccess(await client.refresh(0), "Refresh(0)");
+  turn.closeMember(ROOM.roomKey, "somebody else");
+  expect([turn.reservationCount, allocator.openCount]).toEqual([1, 1]);
+  turn.closeMember(ROOM.roomKey, ROOM.peer);
+  expect([turn.reservationCount, allocator.openCount]).toEqual([0, 0]);
+  await target.close();
+});
+
+it("what a member has reserved and redeemed ends once", async () => {
+  const { turn, target, allocator } = openRoom();
+  const [client, second] = [await target.client(), await target.client()];
+  const { reservationToken: value } = await client.allocate({ attributes: [evenPortAttribute(true)] });
+  const token = { type: ATTRIBUTE.reservationToken, value: value ?? new Uint8Array() };
+  assertSuccess(await second.allocate({ attributes: [token] }), "Allocate with RESERVATION-TOKEN");
+  turn.closeMember(ROOM.roomKey, ROOM.peer);
+  expect([turn.allocationCount, turn.reservationCount, allocator.openCount]).toEqual([0, 0, 0]);
+  await target.close();
+});
 
 describe("a link that fails", () => {
   const defect = new Error("the link is broken");
