@@ -11,6 +11,8 @@ const BUILT_COMMAND = fileURLToPath(new URL("../../../dist/bin/turnpike.js", imp
 export interface TurnpikeOptions {
   /** Flags besides the ports. */
   readonly flags?: readonly string[];
+  /** Where `--host` lets it be asked whether it is ready. Default: 127.0.0.1. */
+  readonly httpHost?: string;
   /** What runs the server. Default: this Node and the built command. */
   readonly command?: readonly string[];
   /** Set before the command: `["ip", "netns", "exec", NAME]`. */
@@ -55,7 +57,7 @@ export class TurnpikeProcess {
     try {
       await eventually(
         "the server being ready",
-        () => server.#isReady(),
+        () => server.#isReady(options.httpHost ?? "127.0.0.1"),
         (ready) => ready,
       );
     } catch (error) {
@@ -95,9 +97,9 @@ export class TurnpikeProcess {
     return this.process.stop(10_000);
   }
 
-  async #isReady(): Promise<boolean> {
+  async #isReady(host: string): Promise<boolean> {
     if (this.process.exit !== undefined) throw new Error("it ended");
-    return (await this.#get(`http://127.0.0.1:${this.ports.http}/readyz`)) !== "";
+    return (await this.#get(`${this.url(host)}readyz`)) !== "";
   }
 
   /** The body of a 200, or "". In a network namespace only a process of that namespace can ask. */
