@@ -48,5 +48,7 @@ export type ServerOptions = ConfigInput & {
 export function createServer(options: ServerOptions = {}): TurnpikeServer {
   const { server, authorize, logger, ...input } = options;
   const admin = input.adminPort !== undefined;
-  return createConfiguredServer(parseConfig(input), { server, authorize, logger, admin });
+  // 0: a port that is not opened is in nobody's way.
+  const config = parseConfig(admin ? input : { ...input, adminPort: 0 });
+  return createConfiguredServer(config, { server, authorize, logger, admin });
 }

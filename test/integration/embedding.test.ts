@@ -51,6 +51,12 @@ describe("createServer in somebody's program", () => {
     expect((await fetch(`http://127.0.0.1:${admin[0]?.port}/metrics`)).status).toBe(200);
   });
 
+  test("may take the number of an admin port that is not opened", () => {
+    const httpPort = 9090;
+    expect(() => create({ httpPort, adminPort: httpPort })).toThrow("is the same port as httpPort");
+    expect(create({ httpPort }).addresses).toBeUndefined();
+  });
+
   test("throws one error that lists everything that is wrong", () => {
     const wrong = { httpPort: 70_000, hosts: ["nowhere"], roomSize: 0, unknownKey: 1 };
     const createWrong = () => createServer(wrong as never);
