@@ -106,8 +106,11 @@ function crossCheck(input: ConfigInput, locate: Locate): ConfigIssue[] {
     }
   }
   for (const [index, key] of TCP_PORT_KEYS.entries()) {
-    const other = TCP_PORT_KEYS.slice(0, index).find((one) => portOf(input, one) === portOf(input, key));
-    if (other !== undefined && portOf(input, key)) add(key, `is the same port as ${other}`);
+    const port = portOf(input, key);
+    const other = TCP_PORT_KEYS.slice(0, index).find((one) => portOf(input, one) === port);
+    // 0 is a free port, another one each time; what is no number is told of elsewhere.
+    if (other !== undefined && typeof port === "number" && port !== 0)
+      add(key, `is the same port as ${other}`);
   }
   return issues;
 }

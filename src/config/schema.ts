@@ -11,6 +11,7 @@ import {
   host,
   ip,
   list,
+  namesDiffer,
   oneOf,
   onePerFamily,
   origin,
@@ -114,155 +115,158 @@ const limits = z.strictObject(
   { error: "must be an object with limits" },
 );
 
-export const schema = z.strictObject({
-  hosts: setting(
-    list(ip())
-      .min(1, "must name at least one address")
-      .refine(allDifferent, "must not name an address twice")
-      .optional(),
-    {
+export const schema = z.strictObject(
+  {
+    hosts: setting(
+      list(ip())
+        .min(1, "must name at least one address")
+        .refine(allDifferent, "must not name an address twice")
+        .optional(),
+      {
+        group: "Ports and addresses",
+        value: "ip",
+        name: "host",
+        about: "addresses to listen on",
+        defaultText: "0.0.0.0 and ::",
+      },
+    ),
+    httpPort: setting(port().default(8080), {
       group: "Ports and addresses",
-      value: "ip",
-      name: "host",
-      about: "addresses to listen on",
-      defaultText: "0.0.0.0 and ::",
-    },
-  ),
-  httpPort: setting(port().default(8080), {
-    group: "Ports and addresses",
-    value: "port",
-    about: "page, SDK and signaling over http and ws (TCP)",
-  }),
-  turnPort: setting(port().default(3478), {
-    group: "Ports and addresses",
-    value: "port",
-    about: "STUN and TURN (UDP)",
-  }),
-  publicHost: setting(host().optional(), {
-    group: "Ports and addresses",
-    value: "name",
-    about: "the name or address in iceServers and links",
-    defaultText: "the one that the client used",
-  }),
-  externalIps: setting(
-    list(ip()).refine(onePerFamily, "must be at most one IPv4 and one IPv6 address").default([]),
-    {
+      value: "port",
+      about: "page, SDK and signaling over http and ws (TCP)",
+    }),
+    turnPort: setting(port().default(3478), {
       group: "Ports and addresses",
+      value: "port",
+      about: "STUN and TURN (UDP)",
+    }),
+    publicHost: setting(host().optional(), {
+      group: "Ports and addresses",
+      value: "name",
+      about: "the name or address in iceServers and links",
+      defaultText: "the one that the client used",
+    }),
+    externalIps: setting(
+      list(ip()).refine(onePerFamily, "must be at most one IPv4 and one IPv6 address").default([]),
+      {
+        group: "Ports and addresses",
+        value: "ip",
+        name: "externalIp",
+        about: "public address of the 1:1 NAT in front of this machine, one per family",
+      },
+    ),
+    tlsPort: setting(port().optional(), { group: "TLS", value: "port", about: "https and wss (TCP)" }),
+    tlsCert: setting(filePath().optional(), {
+      group: "TLS",
+      value: "file",
+      about: "certificate with its chain (PEM)",
+    }),
+    tlsKey: setting(filePath().optional(), { group: "TLS", value: "file", about: "its private key (PEM)" }),
+    relayPorts: setting(portRange().prefault("49152-65535"), {
+      group: "TURN",
+      value: "min-max",
+      about: "UDP ports of relayed addresses",
+    }),
+    realm: setting(words(127).default("turnpike"), {
+      group: "TURN",
+      value: "name",
+      about: "realm of the long-term credentials (RFC 8489 section 9.2)",
+    }),
+    secrets: setting(list(secret()).default([]), {
+      group: "TURN",
+      value: "secret",
+      name: "secret",
+      about: "signs TURN credentials; the first one signs, every one is accepted (rotation)",
+      defaultText: "made at random for this run",
+      secret: true,
+    }),
+    users: setting(list(user()).refine(namesDiffer, "must not name a user twice").default([]), {
+      group: "TURN",
+      value: "name:password",
+      name: "user",
+      about: "static TURN user, for clients that do not join a room",
+      secret: true,
+    }),
+    ttlSeconds: setting(whole(60, 7 * 86_400).default(3600), {
+      group: "TURN",
+      value: "seconds",
+      name: "ttl",
+      about: "how long the credentials of a join reply live; fresh ones are pushed in time",
+    }),
+    allowRelayTo: setting(list(cidr()).default([]), {
+      group: "TURN",
+      value: "cidr",
+      about: "relays to this network although it is denied by default",
+    }),
+    denyRelayTo: setting(list(cidr()).default([]), {
+      group: "TURN",
+      value: "cidr",
+      about: "never relays to this network; wins over every other rule",
+    }),
+    lan: setting(toggle().default(false), {
+      group: "TURN",
+      about: "relays to private networks (10/8, 172.16/12, 192.168/16, fc00::/7)",
+    }),
+    dev: setting(toggle().default(false), {
+      group: "TURN",
+      about: "for your own machine: relays to loopback, no limits per source for it",
+    }),
+    roomSize: setting(whole(2, 1000).default(2), {
+      group: "Rooms",
+      value: "n",
+      about: "members in a room at most",
+    }),
+    createOnJoin: setting(toggle().default(true), {
+      group: "Rooms",
+      about: "join makes a room that is not there; else only create does",
+    }),
+    clearOnLeave: setting(toggle().optional(), {
+      group: "Rooms",
+      about: "whoever leaves ends the call for all",
+      defaultText: "in rooms of two",
+    }),
+    resumeSeconds: setting(whole(0, 600).default(15), {
+      group: "Rooms",
+      value: "seconds",
+      about: "how long a seat is kept after its connection was lost",
+    }),
+    allowedOrigins: setting(list(origin()).default([]), {
+      group: "Rooms",
+      value: "origin",
+      name: "allowedOrigin",
+      about: "web pages that may use signaling, by origin",
+      defaultText: "every page",
+    }),
+    trustedProxies: setting(list(cidr()).default([]), {
+      group: "Operation",
+      value: "cidr",
+      name: "trustedProxy",
+      about: "reverse proxies whose X-Forwarded-For is believed",
+    }),
+    adminHost: setting(ip().prefault("127.0.0.1"), {
+      group: "Operation",
       value: "ip",
-      name: "externalIp",
-      about: "public address of the 1:1 NAT in front of this machine, one per family",
-    },
-  ),
-  tlsPort: setting(port().optional(), { group: "TLS", value: "port", about: "https and wss (TCP)" }),
-  tlsCert: setting(filePath().optional(), {
-    group: "TLS",
-    value: "file",
-    about: "certificate with its chain (PEM)",
-  }),
-  tlsKey: setting(filePath().optional(), { group: "TLS", value: "file", about: "its private key (PEM)" }),
-  relayPorts: setting(portRange().prefault("49152-65535"), {
-    group: "TURN",
-    value: "min-max",
-    about: "UDP ports of relayed addresses",
-  }),
-  realm: setting(words(127).default("turnpike"), {
-    group: "TURN",
-    value: "name",
-    about: "realm of the long-term credentials (RFC 8489 section 9.2)",
-  }),
-  secrets: setting(list(secret()).default([]), {
-    group: "TURN",
-    value: "secret",
-    name: "secret",
-    about: "signs TURN credentials; the first one signs, every one is accepted (rotation)",
-    defaultText: "made at random for this run",
-    secret: true,
-  }),
-  users: setting(list(user()).default([]), {
-    group: "TURN",
-    value: "name:password",
-    name: "user",
-    about: "static TURN user, for clients that do not join a room",
-    secret: true,
-  }),
-  ttlSeconds: setting(whole(60, 7 * 86_400).default(3600), {
-    group: "TURN",
-    value: "seconds",
-    name: "ttl",
-    about: "how long the credentials of a join reply live; fresh ones are pushed in time",
-  }),
-  allowRelayTo: setting(list(cidr()).default([]), {
-    group: "TURN",
-    value: "cidr",
-    about: "relays to this network although it is denied by default",
-  }),
-  denyRelayTo: setting(list(cidr()).default([]), {
-    group: "TURN",
-    value: "cidr",
-    about: "never relays to this network; wins over every other rule",
-  }),
-  lan: setting(toggle().default(false), {
-    group: "TURN",
-    about: "relays to private networks (10/8, 172.16/12, 192.168/16, fc00::/7)",
-  }),
-  dev: setting(toggle().default(false), {
-    group: "TURN",
-    about: "for your own machine: relays to loopback, no limits per source for it",
-  }),
-  roomSize: setting(whole(2, 1000).default(2), {
-    group: "Rooms",
-    value: "n",
-    about: "members in a room at most",
-  }),
-  createOnJoin: setting(toggle().default(true), {
-    group: "Rooms",
-    about: "join makes a room that is not there; else only create does",
-  }),
-  clearOnLeave: setting(toggle().optional(), {
-    group: "Rooms",
-    about: "whoever leaves ends the call for all",
-    defaultText: "in rooms of two",
-  }),
-  resumeSeconds: setting(whole(0, 600).default(15), {
-    group: "Rooms",
-    value: "seconds",
-    about: "how long a seat is kept after its connection was lost",
-  }),
-  allowedOrigins: setting(list(origin()).default([]), {
-    group: "Rooms",
-    value: "origin",
-    name: "allowedOrigin",
-    about: "web pages that may use signaling, by origin",
-    defaultText: "every page",
-  }),
-  trustedProxies: setting(list(cidr()).default([]), {
-    group: "Operation",
-    value: "cidr",
-    name: "trustedProxy",
-    about: "reverse proxies whose X-Forwarded-For is believed",
-  }),
-  adminHost: setting(ip().prefault("127.0.0.1"), {
-    group: "Operation",
-    value: "ip",
-    about: "address of the admin port; whoever reaches it reads the metrics",
-  }),
-  adminPort: setting(port().default(9090), {
-    group: "Operation",
-    value: "port",
-    about: "metrics and health (TCP)",
-  }),
-  logLevel: setting(oneOf(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"), {
-    group: "Operation",
-    value: "level",
-    about: "JSON lines on stderr from this level on",
-  }),
-  shutdownSeconds: setting(whole(0, 3600).default(5), {
-    group: "Operation",
-    value: "seconds",
-    about: "how long SIGTERM lets members go before their sockets are cut",
-  }),
-  limits: limits.prefault({}),
-});
+      about: "address of the admin port; whoever reaches it reads the metrics",
+    }),
+    adminPort: setting(port().default(9090), {
+      group: "Operation",
+      value: "port",
+      about: "metrics and health (TCP)",
+    }),
+    logLevel: setting(oneOf(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"), {
+      group: "Operation",
+      value: "level",
+      about: "JSON lines on stderr from this level on",
+    }),
+    shutdownSeconds: setting(whole(0, 3600).default(5), {
+      group: "Operation",
+      value: "seconds",
+      about: "how long SIGTERM lets members go before their sockets are cut",
+    }),
+    limits: limits.prefault({}),
+  },
+  { error: "must be an object with settings" },
+);
 
 /** What a configuration file or a program may say. */
 export type ConfigInput = DeepReadonly<z.input<typeof schema>>;

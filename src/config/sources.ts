@@ -35,7 +35,7 @@ export function loadConfig(sources: Sources): LoadedConfig {
   const issues: ConfigIssue[] = [...(sources.issues ?? [])];
   const input: Record<string, unknown> = {};
   const places = new Map<string, string>();
-  const configFile = sources.configFile ?? sources.environment[CONFIG_VARIABLE];
+  const configFile = sources.configFile ?? (sources.environment[CONFIG_VARIABLE] || undefined);
   if (configFile !== undefined) issues.push(...readFile(configFile, input));
 
   for (const setting of SETTINGS) {
@@ -113,7 +113,7 @@ function put(input: Record<string, unknown>, setting: Setting, value: unknown): 
 
 /** Puts what the file says into `input`. */
 function readFile(file: string, input: Record<string, unknown>): ConfigIssue[] {
-  const issue = (message: string): ConfigIssue[] => [{ path: "config", where: file, message }];
+  const issue = (message: string): ConfigIssue[] => [{ path: "config", where: file || "--config", message }];
   let text: string;
   try {
     text = readFileSync(file, "utf8");

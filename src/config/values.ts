@@ -109,4 +109,10 @@ export const user = () =>
     { error: USER_MESSAGE },
   );
 
-export const secret = () => text((value) => (value.trim() === "" ? undefined : value), "must not be empty");
+/** True where every user has a name of its own. */
+export function namesDiffer(users: readonly { readonly name: string }[]): boolean {
+  return new Set(users.map(({ name }) => name)).size === users.length;
+}
+
+export const secret = () =>
+  text((value) => (value.trim() === "" ? undefined : value), "must be text, and not empty");
