@@ -19,6 +19,7 @@ const READABLE_NAME = /^[^\p{Cc}]{1,128}$/u;
 /** Prints username, credential, expiry and iceServers as JSON. The secret must be the server's. */
 export function credentials(args: readonly string[], terminal: Terminal): number {
   const command = createCommand(
+    terminal,
     "turnpike credentials",
     "Prints TURN credentials and iceServers as JSON; lifetime: --ttl. Takes the settings of `serve`.",
     [NAME],

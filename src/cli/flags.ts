@@ -1,11 +1,12 @@
 /** A flag for every setting, and the reading of a command line that finds all that is wrong with it. */
 
 import { Command, Option } from "commander";
-import { closestTo } from "../config/closest.ts";
 import type { ConfigIssue } from "../config/config-error.ts";
 import { SETTINGS } from "../config/schema.ts";
 import type { Setting } from "../config/setting.ts";
 import { readText } from "../config/sources.ts";
+import { findStrangers } from "./strangers.ts";
+import type { Terminal } from "./terminal.ts";
 
 export interface CommandLine {
   /** Values by setting key, as the schema takes them. */
@@ -24,12 +25,18 @@ export interface OwnFlag {
 }
 
 /** A command that takes every setting. Values are optional for commander, so that all that lack one can be told at once. */
-export function createCommand(name: string, about: string, ownFlags: readonly OwnFlag[] = []): Command {
+export function createCommand(
+  terminal: Terminal,
+  name: string,
+  about: string,
+  ownFlags: readonly OwnFlag[] = [],
+): Command {
   const command = new Command(name)
     .description(about)
     .allowUnknownOption()
     .allowExcessArguments()
     .exitOverride()
+    .configureOutput({ writeOut: (text) => terminal.print(text.trimEnd()) })
     .helpOption("-h, --help", "this help")
     .configureHelp({
       helpWidth: 110,
@@ -71,7 +78,8 @@ export function readCommandLine(
     if (typeof value === "string") own.set(flag, value);
   }
   const configFile = takeValue("--config");
-  issues.push(...strangers(command));
+  const known = command.options.map(({ long }) => long ?? "");
+  issues.push(...findStrangers(args, command.args, known));
   return { settings, own, configFile: typeof configFile === "string" ? configFile : undefined, issues };
 }
 
@@ -113,26 +121,4 @@ function readFlag(setting: Setting, value: unknown): unknown {
 /** "--http-port" as commander names it. */
 function attributeOf(flag: string): string {
   return new Option(flag).attributeName();
-}
-
-/** What no flag is. What stands behind an unknown flag is taken for its value. */
-function strangers(command: Command): ConfigIssue[] {
-  const known = command.options.map(({ long }) => long ?? "");
-  const issues: ConfigIssue[] = [];
-  for (const [index, word] of command.args.entries()) {
-    if (word.startsWith("-")) {
-      const [flag = word] = word.split("=");
-      const meant = closestTo(flag, known);
-      const hint = meant === undefined || meant === flag ? "" : `; did you mean ${meant}?`;
-      const message = meant === flag ? "takes no value" : `is no flag${hint}`;
-      issues.push({ path: flag, where: flag, message });
-    } else if (!command.args[index - 1]?.startsWith("-")) {
-      issues.push({
-        path: word,
-        where: JSON.stringify(word),
-        message: "is no command, and no flag takes it",
-      });
-    }
-  }
-  return issues;
 }

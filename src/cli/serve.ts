@@ -22,6 +22,7 @@ Every flag is also an environment variable (TURNPIKE_HTTP_PORT) and a key of the
 export async function serve(args: readonly string[], terminal: Terminal): Promise<number> {
   const version = packageVersion();
   const command = createCommand(
+    terminal,
     "turnpike",
     "WebSocket signaling with rooms, a STUN responder and a TURN relay, in one process.",
   )
