@@ -29,9 +29,7 @@ const DENIED = networks(
   "240.0.0.0/4", // reserved, broadcast
   "::ffff:0:0/96", // IPv4-mapped: never on the wire
   "64:ff9b:1::/48", // NAT64 of local use
-  "2001:2::/48", // benchmarking
-  "2001:10::/28", // ORCHID
-  "2001:20::/28", // ORCHIDv2
+  "2001::/23", // protocol assignments: Teredo, benchmarking, ORCHID, anycast of the network's own PCP and TURN servers
   "2001:db8::/32", // documentation
   "3fff::/20", // documentation
 );

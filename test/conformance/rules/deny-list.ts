@@ -29,6 +29,7 @@ const DENIED_IPV6 = [
   "2002:7f00:1::",
   "2002:a9fe:a9fe::1",
   "2001:0:7f00:1::1",
+  "2001:1::1", // the PCP server of the network that the relay is in
   "fe80::1",
   "fc00::1",
   "fd00:ec2::254", // metadata service over IPv6
