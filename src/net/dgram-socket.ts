@@ -7,6 +7,9 @@ import { formatIp } from "../stun/address.ts";
 /** Asked of the kernel, which may give less (net.core.rmem_max): a burst must fit while JavaScript is busy. */
 const SOCKET_BUFFER_BYTES = 4 * 1024 * 1024;
 
+/** What one socket may keep behind a full kernel buffer: about one datagram of the largest size. */
+const MAX_QUEUED_BYTES = 64 * 1024;
+
 type DgramLookup = (
   address: string,
   family: number,
@@ -44,6 +47,22 @@ export function bindDgramSocket(ip: IpAddress, port: number, bufferBytes?: numbe
 
 export function bindListenerSocket(ip: IpAddress, port: number): Promise<Socket> {
   return bindDgramSocket(ip, port, SOCKET_BUFFER_BYTES);
+}
+
+/**
+ * Sends buffer[offset, offset + length), or drops it where the kernel takes nothing now: Node would keep it, without a bound. The
+ * kernel holds back, seconds long, what waits for a neighbour that does not answer.
+ */
+export function sendOrDrop(
+  socket: Socket,
+  buffer: Uint8Array,
+  offset: number,
+  length: number,
+  port: number,
+  ip: string,
+): void {
+  if (socket.getSendQueueSize() > MAX_QUEUED_BYTES) return;
+  socket.send(buffer, offset, length, port, ip);
 }
 
 function ignoreSendError(): void {}

@@ -19,7 +19,7 @@ import type {
   RelaySocketRequest,
   RelaySocketResult,
 } from "../turn/ports.ts";
-import { bindDgramSocket } from "./dgram-socket.ts";
+import { bindDgramSocket, sendOrDrop } from "./dgram-socket.ts";
 import type { RelayAddress } from "./relay-addresses.ts";
 
 export interface PortRange {
@@ -138,7 +138,7 @@ class DgramRelaySocket implements RelaySocket {
   send(destination: RelayDestination, buffer: Uint8Array, start: number, end: number): void {
     if (this.#closed || destination.address.port === 0) return;
     const { ipText, address } = destination as DgramDestination;
-    this.#socket.send(buffer, start, end - start, address.port, ipText);
+    sendOrDrop(this.#socket, buffer, start, end - start, address.port, ipText);
   }
 
   onPacket(receiver: RelayPacketReceiver): void {

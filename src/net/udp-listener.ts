@@ -5,7 +5,7 @@ import { type IpAddress, parseIp, type TransportAddress, withPort } from "../stu
 import { CHANNEL_DATA_HEADER_BYTES, writeChannelDataHeader } from "../turn/channel-data.ts";
 import type { ClientLink, LinkHolding } from "../turn/ports.ts";
 import type { TurnServer } from "../turn/turn-server.ts";
-import { bindListenerSocket } from "./dgram-socket.ts";
+import { bindListenerSocket, sendOrDrop } from "./dgram-socket.ts";
 
 export interface UdpListenerOptions {
   readonly ip: IpAddress;
@@ -100,7 +100,7 @@ class UdpClientLink implements ClientLink {
   }
 
   send(message: Uint8Array): void {
-    this.#socket.send(message, 0, message.length, this.remote.port, this.remoteIp);
+    sendOrDrop(this.#socket, message, 0, message.length, this.remote.port, this.remoteIp);
   }
 
   /** Over UDP without padding (RFC 8656 section 12.5). */
@@ -109,7 +109,7 @@ class UdpClientLink implements ClientLink {
     const frame = Buffer.allocUnsafe(CHANNEL_DATA_HEADER_BYTES + length);
     writeChannelDataHeader(frame, 0, channelNumber, length);
     frame.set(buffer.subarray(start, end), CHANNEL_DATA_HEADER_BYTES);
-    this.#socket.send(frame, 0, frame.length, this.remote.port, this.remoteIp);
+    sendOrDrop(this.#socket, frame, 0, frame.length, this.remote.port, this.remoteIp);
   }
 
   retain(): void {
