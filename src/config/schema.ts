@@ -26,6 +26,8 @@ import {
 } from "./values.ts";
 
 const MILLION = 1_000_000;
+/** The challenge carries the realm, and may be no more than 2.5 times a browser's first Allocate: above that it is not sent. */
+const MAX_REALM_BYTES = 60;
 const filePath = () => text((path) => path || undefined, "must be the path of a PEM file");
 
 const limits = z.strictObject(
@@ -167,7 +169,7 @@ export const schema = z.strictObject(
       value: "min-max",
       about: "UDP ports of relayed addresses",
     }),
-    realm: setting(words(127).default("turnpike"), {
+    realm: setting(words(MAX_REALM_BYTES).default("turnpike"), {
       group: "TURN",
       value: "name",
       about: "realm of the long-term credentials (RFC 8489 section 9.2)",

@@ -31,13 +31,10 @@ export function oneOf<const T extends readonly [string, ...string[]]>(words: T) 
 }
 
 /** Characters that a person can see, and no space at either end. */
-export function words(maxLength: number) {
+export function words(maxBytes: number) {
   const readable = (value: string) =>
-    value.length > 0 && value.length <= maxLength && value.trim() === value && !/\p{Cc}/u.test(value);
-  return text(
-    (value) => (readable(value) ? value : undefined),
-    `must be text of 1 to ${maxLength} characters`,
-  );
+    value !== "" && Buffer.byteLength(value) <= maxBytes && value.trim() === value && !/\p{Cc}/u.test(value);
+  return text((value) => (readable(value) ? value : undefined), `must be text of 1 to ${maxBytes} bytes`);
 }
 
 export const port = () => whole(0, 65_535);

@@ -118,9 +118,9 @@ describe("a wrong value is told with its path", () => {
     [{ relayPorts: "0-9" }, `relayPorts "0-9": ${RANGE}`],
     [{ relayPorts: "1-65536" }, `relayPorts "1-65536": ${RANGE}`],
     [{ relayPorts: "50000" }, `relayPorts "50000": ${RANGE}`],
-    [{ realm: "" }, 'realm "": must be text of 1 to 127 characters'],
-    [{ realm: " a" }, 'realm " a": must be text of 1 to 127 characters'],
-    [{ realm: "a\nb" }, 'realm "a\\nb": must be text of 1 to 127 characters'],
+    [{ realm: "" }, 'realm "": must be text of 1 to 60 bytes'],
+    [{ realm: " a" }, 'realm " a": must be text of 1 to 60 bytes'],
+    [{ realm: "a\nb" }, 'realm "a\\nb": must be text of 1 to 60 bytes'],
     [{ secrets: "one" }, "secrets: must be a list"],
     [{ secrets: [" "] }, "secrets[0]: must be text, and not empty"],
     [{ users: ["alice"] }, `users[0]: ${USER}`],
@@ -141,7 +141,7 @@ describe("a wrong value is told with its path", () => {
     [{ limits: 5 }, "limits 5: must be an object with limits"],
     [{ limits: [] }, "limits: must be an object with limits"],
     [{ limits: { maxRooms: 0 } }, "limits.maxRooms 0: must be a whole number from 1 to 1000000"],
-    [{ realm: "x".repeat(200) }, "realm: must be text of 1 to 127 characters"],
+    [{ realm: "x".repeat(200) }, "realm: must be text of 1 to 60 bytes"],
   ])("%j", (input, line) => {
     expectErrors(input, [line]);
   });

@@ -90,7 +90,7 @@ describe("an error names the place where the value was written", () => {
         file: { colour: "red", roomSize: 1 },
       },
       [
-        '--realm "": must be text of 1 to 127 characters',
+        '--realm "": must be text of 1 to 60 bytes',
         'TURNPIKE_LAN "perhaps": must be true or false',
         "turnpike.json: roomSize 1: must be a whole number from 2 to 1000",
         "turnpike.json: colour: is no setting",

@@ -1,6 +1,7 @@
 /** What no client sees: members who leave, links that fail. */
 
 import { describe, expect, it } from "vitest";
+import { parseConfig } from "../../../src/config/parse.ts";
 import { parseIp, type TransportAddress } from "../../../src/stun/address.ts";
 import { evenPortAttribute, requestedTransportAttribute } from "../../../src/stun/attributes.ts";
 import { ATTRIBUTE, METHOD, PROTOCOL_UDP } from "../../../src/stun/registry.ts";
@@ -22,6 +23,16 @@ function openRoom(): MemoryTarget {
 function allSocketsOpened(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
+
+it("a browser's first Allocate is challenged under the longest realm that can be set", async () => {
+  const realm = "r".repeat(60);
+  expect(parseConfig({ realm }).realm).toBe(realm);
+  expect(() => parseConfig({ realm: `${realm}r` })).toThrow("must be text of 1 to 60 bytes");
+  const { target } = openMemoryTarget({}, { realm });
+  // REQUESTED-TRANSPORT and nothing else: the smallest that a client sends.
+  await allocate(await target.client({ family: 4 }));
+  await target.close();
+});
 
 it("a member who leaves while its relay socket opens gets no allocation, and the socket is given back", async () => {
   const { turn, target, allocator, retainedCount } = openRoom();
