@@ -24,15 +24,14 @@ export class Outbound {
 
   /** Sends now or, without a socket, later. */
   request(request: Request): Promise<Reply> {
-    const { reply } = this.#requests.add(request);
+    const reply = this.#requests.add(request);
     this.#pump();
     return reply;
   }
 
   /** Sends past the queue, on a socket that has not joined yet. Such a request is never sent again. */
   requestOn(socket: SocketLike, request: Request): Added {
-    const added = this.#requests.add(request);
-    this.#requests.markSent(added.ref);
+    const added = this.#requests.addSent(request);
     socket.send(added.text);
     return added;
   }

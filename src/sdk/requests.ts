@@ -37,16 +37,16 @@ export class Requests {
     return this.#waiting.size;
   }
 
-  /** Numbers a request and keeps it until it is answered. */
-  add(request: Request): Added {
-    const ref = ++this.#lastRef;
-    const text = JSON.stringify({ ...request, ref });
-    const reply = new Promise<Reply>((resolve, reject) => {
-      if (this.#waiting.size < this.#maxWaiting)
-        this.#waiting.set(ref, { text, resolve, reject, sent: false });
-      else reject(new TurnpikeError("overloaded", `${this.#maxWaiting} requests wait for an answer`));
-    });
-    return { ref, text, reply };
+  /** Numbers a request and keeps it until it is answered. Rejected with `overloaded` when too many wait already. */
+  add(request: Request): Promise<Reply> {
+    if (this.#waiting.size < this.#maxWaiting) return this.#keep(request, false).reply;
+    const problem = `${this.#maxWaiting} requests wait for an answer`;
+    return Promise.reject(new TurnpikeError("overloaded", problem));
+  }
+
+  /** The same for a request that the caller sends now, however many wait. */
+  addSent(request: Request): Added {
+    return this.#keep(request, true);
   }
 
   /** The oldest request that was not sent on this connection; marks it as sent. */
@@ -62,11 +62,6 @@ export class Requests {
   get hasUnsent(): boolean {
     for (const waiting of this.#waiting.values()) if (!waiting.sent) return true;
     return false;
-  }
-
-  markSent(ref: number): void {
-    const waiting = this.#waiting.get(ref);
-    if (waiting !== undefined) waiting.sent = true;
   }
 
   /** The connection is gone: whatever was not answered must go out again. */
@@ -94,6 +89,15 @@ export class Requests {
   rejectAll(error: TurnpikeError): void {
     for (const waiting of this.#waiting.values()) waiting.reject(error);
     this.#waiting.clear();
+  }
+
+  #keep(request: Request, sent: boolean): Added {
+    const ref = ++this.#lastRef;
+    const text = JSON.stringify({ ...request, ref });
+    const reply = new Promise<Reply>((resolve, reject) => {
+      this.#waiting.set(ref, { text, resolve, reject, sent });
+    });
+    return { ref, text, reply };
   }
 }
 

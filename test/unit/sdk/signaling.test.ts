@@ -124,6 +124,20 @@ describe("requests", () => {
 });
 
 describe("a lost socket", () => {
+  test("comes back also with as many requests as may wait", async () => {
+    const { bench, first, second } = await pair();
+    bench.isUp = false;
+    first.socket?.drop();
+    const posts = Array.from({ length: 1024 }, (_, i) => first.call.post(i));
+    bench.isUp = true;
+    first.goOnline();
+    await bench.run();
+    expect(first.told("joined")).toMatchObject([{ resumed: true }]);
+    for (let i = 0; i < 30; i++) await bench.advance(1000);
+    await Promise.all(posts);
+    expect(texts(second)).toHaveLength(1024);
+  });
+
   test("comes back in the old seat: nothing is missed, nothing is done twice", async () => {
     const { bench, first, second } = await pair();
     const [socket] = first.sockets;
