@@ -1,6 +1,6 @@
 /** What goes to the server: in the order of its `ref`, no faster than the server takes it, again after a lost socket. */
 
-import type { ServerMessage } from "../signaling/protocol.ts";
+import type { Limits, ServerMessage } from "../signaling/protocol.ts";
 import type { Environment, SocketLike, TimerId } from "./environment.ts";
 import type { TurnpikeError } from "./errors.ts";
 import { Pacer } from "./pacer.ts";
@@ -37,9 +37,10 @@ export class Outbound {
   }
 
   /** The socket has joined: what was not answered goes out, oldest first. */
-  start(socket: SocketLike, messagesPerSecond: number): void {
+  start(socket: SocketLike, limits: Limits): void {
     this.#socket = socket;
-    this.#pacer.setRate(messagesPerSecond);
+    this.#pacer.setRate(limits.messagesPerSecond);
+    this.#requests.maxMessageBytes = limits.maxMessageBytes;
     this.#pump();
   }
 

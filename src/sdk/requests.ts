@@ -25,6 +25,8 @@ export interface Added {
 }
 
 export class Requests {
+  /** Of one message, in bytes; the server has said it when it takes requests. */
+  maxMessageBytes = Number.POSITIVE_INFINITY;
   readonly #maxWaiting: number;
   readonly #waiting = new Map<number, Waiting>();
   #lastRef = 0;
@@ -37,11 +39,20 @@ export class Requests {
     return this.#waiting.size;
   }
 
-  /** Numbers a request and keeps it until it is answered. Rejected with `overloaded` when too many wait already. */
+  /**
+   * Numbers a request and keeps it until it is answered. Rejected with `overloaded` when too many wait already, and with
+   * `too-large` here: far above its limit the server ends the socket, and on the next one all would happen again.
+   */
   add(request: Request): Promise<Reply> {
-    if (this.#waiting.size < this.#maxWaiting) return this.#keep(request, false).reply;
-    const problem = `${this.#maxWaiting} requests wait for an answer`;
-    return Promise.reject(new TurnpikeError("overloaded", problem));
+    if (this.#waiting.size >= this.#maxWaiting) {
+      const problem = `${this.#maxWaiting} requests wait for an answer`;
+      return Promise.reject(new TurnpikeError("overloaded", problem));
+    }
+    const { ref, text, reply } = this.#keep(request, false);
+    if (isLonger(text, this.maxMessageBytes)) {
+      this.reject(ref, new TurnpikeError("too-large", `a message has at most ${this.maxMessageBytes} bytes`));
+    }
+    return reply;
   }
 
   /** The same for a request that the caller sends now, however many wait. */
@@ -99,6 +110,11 @@ export class Requests {
     });
     return { ref, text, reply };
   }
+}
+
+function isLonger(text: string, maxBytes: number): boolean {
+  // One UTF-16 unit is one to three bytes of UTF-8.
+  return text.length * 3 > maxBytes && new TextEncoder().encode(text).length > maxBytes;
 }
 
 function isReply(message: ServerMessage): message is Reply {

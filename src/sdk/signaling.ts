@@ -268,7 +268,7 @@ export class Signaling {
     const later: JoinKind = isResume ? "resumed" : "rejoined";
     this.#observer.joined(message, first === undefined ? later : "first");
     first?.resolve(message);
-    this.#outbound.start(socket, message.limits.messagesPerSecond);
+    this.#outbound.start(socket, message.limits);
   }
 
   // ---- messages

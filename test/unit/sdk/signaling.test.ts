@@ -112,6 +112,17 @@ describe("requests", () => {
     await expect(first.call.post("too late")).rejects.toMatchObject({ code: "closed" });
   });
 
+  test("that are larger than the server takes are refused here: one far above its limit would end the socket", async () => {
+    const { bench, first, second } = await pair({ maxMessageBytes: 1000 });
+    // 1,000 bytes are fewer characters.
+    for (const data of ["x".repeat(1000), "ü".repeat(500), "x".repeat(5000)]) {
+      await expect(first.call.post(data)).rejects.toMatchObject({ code: "too-large" });
+    }
+    expect(first.sent("message")).toEqual([]);
+    await Promise.all([first.call.post("ü".repeat(450)), bench.run()]);
+    expect(texts(second)).toEqual(["ü".repeat(450)]);
+  });
+
   test("more than 1024 that wait are refused", async () => {
     const { bench, first } = await pair();
     bench.isUp = false;
