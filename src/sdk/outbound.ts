@@ -1,6 +1,7 @@
 /** What goes to the server: in the order of its `ref`, no faster than the server takes it, again after a lost socket. */
 
 import type { Limits, ServerMessage } from "../signaling/protocol.ts";
+import { AnswerWatch } from "./answer-watch.ts";
 import type { Environment, SocketLike, TimerId } from "./environment.ts";
 import type { TurnpikeError } from "./errors.ts";
 import { Pacer } from "./pacer.ts";
@@ -14,11 +15,14 @@ export class Outbound {
   readonly #environment: Environment;
   readonly #requests = new Requests(MAX_WAITING_REQUESTS);
   readonly #pacer: Pacer;
+  readonly #answerWatch: AnswerWatch;
   #socket: SocketLike | undefined;
   #timer: TimerId | undefined;
 
-  constructor(environment: Environment) {
+  /** `silent`: the socket is open, and nothing comes back. */
+  constructor(environment: Environment, silent: () => void) {
     this.#environment = environment;
+    this.#answerWatch = new AnswerWatch(environment, silent);
     this.#pacer = new Pacer(FIRST_MESSAGES_PER_SECOND, environment.now());
   }
 
@@ -49,12 +53,15 @@ export class Outbound {
     this.#socket = undefined;
     this.#environment.clearTimeout(this.#timer);
     this.#timer = undefined;
+    this.#answerWatch.stop();
     this.#requests.markAllUnsent();
   }
 
-  /** Gives an answer to its request. False: the message answers none. */
+  /** Takes every message of the server, and gives an answer to its request. False: the message answers none. */
   settle(message: ServerMessage): boolean {
-    return this.#requests.settle(message);
+    const isAnswer = this.#requests.settle(message);
+    this.#answerWatch.heard(this.#requests.hasSent);
+    return isAnswer;
   }
 
   reject(ref: number, error: TurnpikeError): void {
@@ -75,7 +82,9 @@ export class Outbound {
         return;
       }
       const text = this.#requests.takeUnsent();
-      if (text !== undefined) socket.send(text);
+      if (text === undefined) return;
+      socket.send(text);
+      this.#answerWatch.expect();
     }
   }
 

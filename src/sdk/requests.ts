@@ -75,6 +75,11 @@ export class Requests {
     return false;
   }
 
+  get hasSent(): boolean {
+    for (const waiting of this.#waiting.values()) if (waiting.sent) return true;
+    return false;
+  }
+
   /** The connection is gone: whatever was not answered must go out again. */
   markAllUnsent(): void {
     for (const waiting of this.#waiting.values()) waiting.sent = false;

@@ -7,7 +7,8 @@
  *      └─ resume-failed: a fresh join of the same room on the same socket
  *
  * The first join is tried once: its failure is the caller's to judge. After that the connection comes back by itself,
- * until it is closed, refused, replaced by another socket, or away for longer than `giveUpMs`.
+ * until it is closed, refused, replaced by another socket, or away for longer than ten minutes. A socket counts as lost
+ * as well when a request meets nothing but silence.
  */
 
 import type { ServerMessage } from "../signaling/protocol.ts";
@@ -92,10 +93,10 @@ export class Signaling {
     this.#environment = environment;
     this.#observer = observer;
     this.#backoff = new Backoff(BACKOFF, environment.random);
-    this.#outbound = new Outbound(environment);
+    this.#outbound = new Outbound(environment, () => this.#silent());
     this.#resumeToken = options.resume?.resumeToken;
     this.#lastSeq = options.resume?.lastSeq ?? 0;
-    this.#stopListening = environment.onOnline(() => this.#reconnectNow());
+    this.#stopListening = environment.onOnline(() => this.#online());
   }
 
   get resumption(): Resumption | undefined {
@@ -177,10 +178,26 @@ export class Signaling {
     if (isNew) this.#observer.dropped();
   }
 
-  #reconnectNow(): void {
-    if (this.#state.kind !== "waiting") return;
-    this.#environment.clearTimeout(this.#state.timer);
-    this.#connect();
+  /** The network is there again, or is another one: comes back now, or tries the socket that may be dead. */
+  #online(): void {
+    if (this.#state.kind === "waiting") {
+      this.#environment.clearTimeout(this.#state.timer);
+      this.#connect();
+    } else if (this.#state.kind === "seated") {
+      this.request({ type: "ice" }).then(
+        (reply) => this.#observer.message(reply),
+        () => undefined,
+      );
+    }
+  }
+
+  #silent(): void {
+    if (this.#state.kind !== "seated") return;
+    const { socket } = this.#state;
+    detach(socket);
+    socket.close();
+    this.#backoff.reset();
+    this.#attemptFailed(new TurnpikeError("connection-failed", "the server does not answer"));
   }
 
   #end(reason: Parameters<SignalingObserver["ended"]>[0], error: TurnpikeError): void {
