@@ -31,6 +31,7 @@ export class Negotiation {
   /** An offer went out or a description came in: the next offer is not the first. */
   #started = false;
   #sawRemoteDescription = false;
+  #offersTaken = 0;
   #closed = false;
 
   constructor(
@@ -75,6 +76,11 @@ export class Negotiation {
     }
   }
 
+  /** An offer that was not answered is sent again: whoever it was for may have been a page that is gone. */
+  repeatOffer(): void {
+    if (this.#connection.signalingState === "have-local-offer") this.#sendLocalDescription();
+  }
+
   close(): void {
     this.#closed = true;
     this.#environment.clearTimeout(this.#firstOfferTimer);
@@ -105,10 +111,13 @@ export class Negotiation {
   async #apply(description: SessionDescription): Promise<void> {
     const connection = this.#connection;
     this.#isSettingRemoteAnswerPending = description.type === "answer";
+    if (description.type === "offer") this.#offersTaken++;
+    const taken = this.#offersTaken;
     try {
       await connection.setRemoteDescription(description);
       this.#isSettingRemoteAnswerPending = false;
-      if (description.type !== "offer") return;
+      // An offer that another has overtaken is not answered: the browser would make an offer of its own instead.
+      if (description.type !== "offer" || taken !== this.#offersTaken) return;
       await connection.setLocalDescription();
       this.#sendLocalDescription();
     } catch (error) {

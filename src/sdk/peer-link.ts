@@ -61,6 +61,10 @@ export class PeerLink {
     return this.#negotiation.receiveDescription(description);
   }
 
+  repeatOffer(): void {
+    this.#negotiation.repeatOffer();
+  }
+
   receiveCandidate(candidate: IceCandidate | null): void {
     void this.#negotiation.receiveCandidate(candidate);
   }

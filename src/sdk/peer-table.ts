@@ -67,8 +67,8 @@ export class PeerTable {
   setAway(id: string, event: "peer-away" | "peer-back"): void {
     const peer = this.#peers.get(id);
     if (peer === undefined) return;
-    peer.away = event === "peer-away";
-    peer.setReachable(!peer.away);
+    if (event === "peer-away") peer.wentAway();
+    else peer.cameBack();
     this.#options.emitter.emit(event, { peer });
   }
 

@@ -107,6 +107,18 @@ export class PeerSession implements Peer {
     else this.#link.restarts.hold();
   }
 
+  /** The member has a new socket, on the same page or on one that was loaded again and knows nothing. */
+  cameBack(): void {
+    this.away = false;
+    this.#link.repeatOffer();
+    this.setReachable(true);
+  }
+
+  wentAway(): void {
+    this.away = true;
+    this.setReachable(false);
+  }
+
   /** False: the channel is not open. Throws what the channel throws. */
   send(data: string | ArrayBuffer | ArrayBufferView<ArrayBuffer>): boolean {
     const { channel } = this.#link;

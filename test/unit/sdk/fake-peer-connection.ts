@@ -171,7 +171,7 @@ export class FakePeerConnection {
 
   #takeOffer(): void {
     if (this.signalingState === "have-local-offer") this.log.push("rollback");
-    else if (this.signalingState !== "stable") throw new Error(`offer in ${this.signalingState}`);
+    else if (this.signalingState === "closed") throw new Error("offer in closed");
     this.log.push("remote offer");
     this.signalingState = "have-remote-offer";
   }
