@@ -13,6 +13,8 @@ import { PeerTable } from "./peer-table.ts";
 import type { Request } from "./requests.ts";
 import { type JoinedMessage, type JoinKind, type Resumption, Signaling } from "./signaling.ts";
 
+type MemberMessage = Extract<ServerMessage, { type: "message" }>;
+
 const LEAVE_TIMEOUT_MS = 1000;
 
 export interface CallOptions extends Omit<JoinOptions, "url" | "environment"> {
@@ -33,6 +35,8 @@ export class Call {
   readonly #signaling: Signaling;
   #joined: JoinedMessage | undefined;
   #closed = false;
+  /** Messages to a page that was loaded again, until whoever joined can listen. Undefined: nothing waits. */
+  #early: MemberMessage[] | undefined = [];
 
   /** @internal Use `joinRoom` or `createRoom`. */
   constructor(options: CallOptions) {
@@ -211,7 +215,7 @@ export class Call {
     } else {
       this.#peers.replaceAll(message.peers, kind === "rejoined");
     }
-    if (kind === "first") return;
+    if (kind === "first") return this.#listenersCome();
     this.#emitter.emit("signaling", { state: "connected" });
     this.#emitter.emit("joined", { resumed: kind === "resumed", peers: [...this.#peers] });
   }
@@ -251,11 +255,10 @@ export class Call {
       case "peer-away":
       case "peer-back":
         return this.#peers.setAway(message.peer, message.type);
-      case "message": {
-        const peer = this.#peers.get(message.from);
-        if (peer !== undefined) this.#emitter.emit("message", { peer, via: "server", data: message.data });
+      case "message":
+        if (this.#early === undefined) this.#tellMessage(message);
+        else this.#early.push(message);
         return;
-      }
       case "go-away":
         return this.#emitter.emit("go-away", { graceSeconds: message.graceSeconds, url: message.url });
       case "notice": {
@@ -263,6 +266,22 @@ export class Call {
         this.#emitter.emit("notice", { code, detail });
       }
     }
+  }
+
+  /** Who awaits the join adds listeners in the same turn: what came before it is told in the next. */
+  #listenersCome(): void {
+    const early = this.#early ?? [];
+    if (early.length === 0) this.#early = undefined;
+    else
+      this.#environment.setTimeout(() => {
+        this.#early = undefined;
+        for (const message of early) this.#tellMessage(message);
+      }, 0);
+  }
+
+  #tellMessage({ from, data }: MemberMessage): void {
+    const peer = this.#peers.get(from);
+    if (peer !== undefined) this.#emitter.emit("message", { peer, via: "server", data });
   }
 
   #onIceServers({ iceServers, expiresAt }: Extract<ServerMessage, { type: "ice-servers" }>): void {

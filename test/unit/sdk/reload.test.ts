@@ -47,3 +47,20 @@ test("an offer that a member with a new socket has as well does no harm", async 
   }
   expect(second.sent("offer")).toEqual([]);
 });
+
+test("what was posted meanwhile is told to listeners that are added after the join, before what comes next", async () => {
+  const bench = new Bench();
+  const first = await bench.join();
+  const second = await bench.join();
+  const resume = unload(second);
+  const posts = ["one", "two"].map((data) => first.call.post(data));
+  await bench.run();
+  const reloaded = await bench.join({ resume });
+  posts.push(first.call.post("three"));
+  await bench.run();
+  await Promise.all(posts);
+  await bench.advance(0);
+  posts.push(first.call.post("four"));
+  await bench.run();
+  expect(reloaded.told("message").map(({ data }) => data)).toEqual(["one", "two", "three", "four"]);
+});
