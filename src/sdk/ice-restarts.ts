@@ -1,8 +1,12 @@
-/** Restarts ICE by itself when it failed: at once, then with growing pauses while it goes on failing. */
+/**
+ * Restarts ICE by itself. When it failed: at once, then with growing pauses while it goes on failing. When it is
+ * disconnected, which may pass: after a moment, for a browser takes up to half a minute to call it failed.
+ */
 
 import { Backoff } from "./backoff.ts";
 import type { Environment, TimerId } from "./environment.ts";
 
+const DISCONNECTED_MS = 5000;
 const BACKOFF = { firstMs: 2000, maxMs: 30_000 };
 
 export class IceRestarts {
@@ -12,6 +16,8 @@ export class IceRestarts {
   #timer: TimerId | undefined;
   #isFirst = true;
   #held = false;
+  /** What the timer waits for. */
+  #waitsToRecover = false;
 
   constructor(connection: RTCPeerConnection, environment: Environment) {
     this.#connection = connection;
@@ -30,6 +36,7 @@ export class IceRestarts {
   stateChanged(state: RTCIceConnectionState): void {
     if (state === "connected" || state === "completed") this.#recovered();
     else if (state === "failed") this.#failed();
+    else if (state === "disconnected") this.#disconnected();
   }
 
   /** The other side cannot answer now: a restart would meet nobody. */
@@ -59,9 +66,22 @@ export class IceRestarts {
   }
 
   #failed(): void {
-    if (this.#held || this.#timer !== undefined) return;
+    if (this.#held) return;
+    if (this.#timer !== undefined && !this.#waitsToRecover) return;
     const delayMs = this.#isFirst ? 0 : this.#backoff.next();
     this.#isFirst = false;
+    this.#waitsToRecover = false;
+    this.#restartIn(delayMs);
+  }
+
+  #disconnected(): void {
+    if (this.#held || this.#timer !== undefined) return;
+    this.#waitsToRecover = true;
+    this.#restartIn(DISCONNECTED_MS);
+  }
+
+  #restartIn(delayMs: number): void {
+    this.#environment.clearTimeout(this.#timer);
     this.#timer = this.#environment.setTimeout(() => this.restart(), delayMs);
   }
 }

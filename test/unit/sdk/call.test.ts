@@ -177,6 +177,26 @@ describe("ICE", () => {
     expect(connection.restartIce).toHaveBeenCalledTimes(2);
   });
 
+  test("that is disconnected is restarted when it does not recover within five seconds", async () => {
+    const { bench, first } = await pair();
+    const { connection } = first;
+    connection.changeState("disconnected");
+    await bench.advance(4999);
+    connection.changeState("connected");
+    await bench.advance(10_000);
+    expect(connection.restartIce).not.toHaveBeenCalled();
+    connection.changeState("disconnected");
+    await bench.advance(5000);
+    expect(connection.restartIce).toHaveBeenCalledTimes(1);
+    connection.changeState("connected");
+    connection.changeState("disconnected");
+    connection.changeState("failed");
+    await bench.advance(0);
+    expect(connection.restartIce).toHaveBeenCalledTimes(2);
+    await bench.advance(4000);
+    expect(connection.restartIce).toHaveBeenCalledTimes(2);
+  });
+
   test("waits with a restart while one side has no server, and restarts when both have", async () => {
     const { bench, first, second } = await pair();
     bench.isUp = false;
