@@ -18,7 +18,7 @@ import { currentPageUrl, type JoinOptions, resolveUrl } from "./options.ts";
  * after the await miss nothing. Who is in the room already stands in `call.peers`.
  *
  * Rejects with a TurnpikeError: `room-full`, `room-not-found`, `unauthorized`, `draining`, `server-full`, `unavailable`,
- * `connection-failed`, `bad-message`, `bad-url`, `unsupported`; with `options.resume` also `resume-failed`.
+ * `connection-failed`, `negotiation-failed`, `bad-message`, `bad-url`, `unsupported`; with `options.resume` also `resume-failed`.
  */
 export async function joinRoom(room: string, options: JoinOptions = {}): Promise<Call> {
   return open(room, options, false);

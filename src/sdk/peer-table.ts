@@ -42,12 +42,21 @@ export class PeerTable {
     return this.#peers.get(id);
   }
 
-  /** Does nothing for a peer that is here already. `announced`: with a `peer-joined`. */
+  /**
+   * Does nothing for a peer that is here already. `announced`: with a `peer-joined`. When the browser makes no
+   * RTCPeerConnection of our configuration that is an `error`, or thrown where nobody can listen yet.
+   */
   add(info: PeerInfo, announced: boolean): void {
     if (this.#peers.has(info.peer)) return;
-    const peer = new PeerSession(info, () => this.#linkOptions(), this.#observer);
+    const { emitter } = this.#options;
+    const peer = this.#newPeer(info);
+    if (peer instanceof TurnpikeError) {
+      if (!announced) throw peer;
+      emitter.emit("error", peer);
+      return;
+    }
     this.#peers.set(peer.id, peer);
-    if (announced) this.#options.emitter.emit("peer-joined", { peer });
+    if (announced) emitter.emit("peer-joined", { peer });
   }
 
   remove(id: string, reason: CallEvents["peer-left"]["reason"]): void {
@@ -85,6 +94,14 @@ export class PeerTable {
   close(): void {
     for (const peer of this.#peers.values()) peer.close();
     this.#peers.clear();
+  }
+
+  #newPeer(info: PeerInfo): PeerSession | TurnpikeError {
+    try {
+      return new PeerSession(info, () => this.#linkOptions(), this.#observer);
+    } catch (error) {
+      return new TurnpikeError("negotiation-failed", `a new connection: ${describeCause(error)}`, error);
+    }
   }
 
   #linkOptions(): Omit<LinkOptions, "polite"> {

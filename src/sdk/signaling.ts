@@ -40,6 +40,7 @@ export interface SignalingOptions {
 export type JoinKind = "first" | "resumed" | "rejoined";
 
 export interface SignalingObserver {
+  /** A TurnpikeError thrown at the first refuses the join. */
   joined(message: JoinedMessage, kind: JoinKind): void;
   /** Everything but direct answers; each `seq` once, in order. */
   message(message: ServerMessage): void;
@@ -277,15 +278,26 @@ export class Signaling {
   #seated(socket: SocketLike, message: JoinedMessage): void {
     const isResume = this.#resumeToken !== undefined;
     const first = this.#first;
-    this.#first = undefined;
     this.#state = { kind: "seated", socket };
     this.#clearAttemptTimer();
     this.#droppedAtMs = undefined;
     this.#resumeToken = message.resumeToken;
-    const later: JoinKind = isResume ? "resumed" : "rejoined";
-    this.#observer.joined(message, first === undefined ? later : "first");
+    if (first === undefined) this.#observer.joined(message, isResume ? "resumed" : "rejoined");
+    else if (!this.#tellFirst(message)) return;
+    this.#first = undefined;
     first?.resolve(message);
     this.#outbound.start(socket, message.limits);
+  }
+
+  /** False: this side cannot take part. It does not `leave`: that would end the call of whoever waits in the room. */
+  #tellFirst(message: JoinedMessage): boolean {
+    try {
+      this.#observer.joined(message, "first");
+      return true;
+    } catch (error) {
+      this.#end("refused", error as TurnpikeError);
+      return false;
+    }
   }
 
   // ---- messages

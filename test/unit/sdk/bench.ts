@@ -121,10 +121,14 @@ export class Bench {
   }
 
   /** Joins a room and delivers until nothing moves. */
-  async join(options: JoinOptions = {}, room = "room"): Promise<Member> {
+  async join(
+    options: JoinOptions = {},
+    room = "room",
+    environment: JoinOptions["environment"] = {},
+  ): Promise<Member> {
     const member = new Member(this);
     this.members.push(member);
-    await Promise.all([member.join(room, options), this.run()]);
+    await Promise.all([member.join(room, options, environment), this.run()]);
     await this.run();
     return member;
   }
@@ -181,11 +185,15 @@ export class Member {
     return connection;
   }
 
-  async join(room: string, options: JoinOptions): Promise<void> {
+  async join(
+    room: string,
+    options: JoinOptions,
+    environment: JoinOptions["environment"] = {},
+  ): Promise<void> {
     const call = await joinRoom(room, {
       ...options,
       url: "https://example.org",
-      environment: this.environment(),
+      environment: { ...this.environment(), ...environment },
     });
     this.#call = call;
     for (const name of EVENT_NAMES) call.on(name, (event) => this.events.push([name, event] as Told));

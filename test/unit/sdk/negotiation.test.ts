@@ -171,6 +171,36 @@ describe("a description that the browser refuses", () => {
   });
 });
 
+describe("a configuration that the browser refuses", () => {
+  const refusing = {
+    createPeerConnection: () => {
+      throw new SyntaxError("no ICE server URL");
+    },
+  };
+
+  test("rejects the join when somebody is there, whose call goes on", async () => {
+    const bench = new Bench();
+    const first = await bench.join();
+    const joining = bench.join({}, "room", refusing);
+    await expect(joining).rejects.toMatchObject({ code: "negotiation-failed" });
+    await bench.run();
+    expect(bench.hub.stats.connections).toBe(1);
+    await bench.advance(16_000);
+    expect(first.told("closed")).toEqual([]);
+    await expect(bench.join()).resolves.toBeDefined();
+  });
+
+  test("is an error when somebody comes, who is left out; words through the server still go", async () => {
+    const bench = new Bench();
+    const first = await bench.join({}, "room", refusing);
+    const second = await bench.join();
+    expect(first.told("error")).toMatchObject([{ code: "negotiation-failed" }]);
+    expect(first.call.peers.size).toBe(0);
+    await Promise.all([first.call.post("hello"), bench.run()]);
+    expect(second.told("message")).toMatchObject([{ data: "hello" }]);
+  });
+});
+
 describe("a member whose page was loaded again and took its seat back", () => {
   async function reload() {
     const parts = await pair();
