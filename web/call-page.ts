@@ -10,7 +10,7 @@ import { Chat } from "./chat.ts";
 import { Controls } from "./controls.ts";
 import { Devices } from "./devices.ts";
 import { box, button, input, setData } from "./elements.ts";
-import { keepSeat, takeKeptSeat } from "./kept-seat.ts";
+import { type KeptSeat, keepAgain, keepSeat, takeKeptSeat } from "./kept-seat.ts";
 import { type JoinWish, Lobby } from "./lobby.ts";
 import { linkToRoom } from "./room-name.ts";
 import { canShare, copyText, flash, shareLink } from "./share.ts";
@@ -37,6 +37,8 @@ const chat = new Chat((text) => running?.screen.sendChat(text) ?? false);
 const lobby = new Lobby(devices, (wish) => void join(wish));
 let running: Running | undefined;
 let lastWish: JoinWish | undefined;
+/** The seat that is being taken back after a reload. */
+let returning: KeptSeat | undefined;
 
 /** One notice at a time, until it is dismissed or replaced. */
 function notify(text: string | undefined): void {
@@ -132,11 +134,15 @@ function main(): void {
   });
   window.addEventListener("pagehide", () => {
     if (running !== undefined) keepSeat(running.wish, running.call);
+    else if (returning !== undefined) keepAgain(returning);
   });
   const kept = takeKeptSeat();
   if (kept !== undefined) {
     lobby.show(kept.wish.room);
-    void join(kept.wish, kept.resume);
+    returning = kept;
+    void join(kept.wish, kept.resume).finally(() => {
+      returning = undefined;
+    });
   }
 }
 

@@ -16,6 +16,11 @@ export function keepSeat(wish: JoinWish, call: Call): void {
   const { resumption: resume } = call;
   if (resume === undefined) return;
   const kept: KeptSeat = { wish: { ...wish, relayOnly: call.iceTransportPolicy === "relay" }, resume };
+  keepAgain(kept);
+}
+
+/** For a page that goes before it has its seat back. */
+export function keepAgain(kept: KeptSeat): void {
   store("sessionStorage", KEY, JSON.stringify(kept));
 }
 
