@@ -11,6 +11,8 @@ export interface BannerFacts {
 }
 
 const SHORT_SECRET = 16;
+/** How the secret of config.example.json begins, which everybody can read. */
+const PLACEHOLDER = "replace-this";
 const NOT_PUBLIC = [
   "10.0.0.0/8",
   "172.16.0.0/12",
@@ -106,6 +108,8 @@ function missingForProduction({ config, addresses }: BannerFacts): string[] {
     lines.push(
       "no secret: this run has one of its own, credentials end with it; set TURNPIKE_SECRET (openssl rand -hex 32)",
     );
+  } else if (config.secrets.some((secret) => secret.startsWith(PLACEHOLDER))) {
+    lines.push("a secret is the example's, which everybody knows; make one with openssl rand -hex 32");
   } else if (config.secrets.some((secret) => secret.length < SHORT_SECRET)) {
     lines.push(
       `a secret is shorter than ${SHORT_SECRET} characters and can be guessed; make one with openssl rand -hex 32`,

@@ -41,11 +41,15 @@ export function credentials(args: readonly string[], terminal: Terminal): number
   return 0;
 }
 
-function problems({ secretIsRandom }: Config, name: string): ConfigIssue[] {
+function problems({ secretIsRandom, turnPort }: Config, name: string): ConfigIssue[] {
   const issues: ConfigIssue[] = [];
   if (secretIsRandom) {
     const message = "is missing: give the server's, best as TURNPIKE_SECRET or in the file";
     issues.push({ path: "secrets", where: "--secret", message });
+  }
+  if (turnPort === 0) {
+    const message = "must be the port that the server listens on, not 0";
+    issues.push({ path: "turnPort", where: "--turn-port", message });
   }
   if (isRoomUser(name)) {
     issues.push({ path: "name", where: NAME.flag, message: "must not look like the user of a room" });

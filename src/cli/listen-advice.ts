@@ -34,7 +34,7 @@ function describe(failure: ListenFailure, addresses: readonly string[], execPath
     case "EACCES":
       return `${where}: ports below 1024 need a right that this user has not; give it to Node once: sudo setcap 'cap_net_bind_service=+ep' ${execPath}`;
     case "EADDRNOTAVAIL":
-      return `${where}: ${on} is no address of this machine; --host takes those that are`;
+      return `${where}: ${on} is no address of this machine; ${what === "admin" ? "--admin-host takes one that is" : "--host takes those that are"}`;
     default:
       return `${where}: ${message}`;
   }
