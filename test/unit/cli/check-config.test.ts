@@ -33,11 +33,11 @@ describe("turnpike check-config", () => {
   });
 
   test("tells every error with its place", async () => {
-    expect(await check({ realm: "", colour: "red" })).toEqual({
+    expect(await check({ roomSize: 1, colour: "red" })).toEqual({
       exitCode: 1,
       printed: [],
       complaints: [
-        'turnpike.json: realm "": must be text of 1 to 127 characters',
+        "turnpike.json: roomSize 1: must be a whole number from 2 to 1000",
         "turnpike.json: colour: is no setting",
       ],
     });
