@@ -90,6 +90,19 @@ describe.skipIf(isMissing("chromium", "firefox-esr"))("a call through the page",
       expectNoErrors(ann, bob);
     });
 
+    test("a page that is loaded again, twice in a row, is back in its call", async () => {
+      const [ann, bob] = await call([first, second], { relayOnly: true });
+      for (const page of [bob, ann]) {
+        await page.reload();
+        await page.reload();
+        await Promise.all([ann.reaches("connected"), bob.reaches("connected")]);
+        await expectRelayedBothWays(ann, bob);
+      }
+      await hangUp(ann, bob);
+      await server.isIdle();
+      expectNoErrors(ann, bob);
+    });
+
     test("direct where nothing forbids it, and the page says so", async () => {
       const [ann, bob] = await call([first, second], {});
       await exchangeMessages(ann, bob);

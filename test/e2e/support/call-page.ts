@@ -70,6 +70,15 @@ export class CallPage {
     );
   }
 
+  /** Loads the page again; resolves as soon as the new one runs. */
+  async reload(): Promise<void> {
+    await this.tab.evaluate("((window.isOld = true), location.reload())");
+    const isNew = `document.readyState !== "loading" && window.isOld === undefined`;
+    // In between there is no page to ask.
+    const ask = () => this.tab.evaluate<boolean>(isNew).catch(() => false);
+    await eventually(`${this.name}'s page being loaded again`, ask, Boolean);
+  }
+
   hangUp(): Promise<void> {
     return this.#click("#hangup");
   }
