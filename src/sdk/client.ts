@@ -37,6 +37,7 @@ async function open(room: string, options: JoinOptions, create: boolean): Promis
   return call;
 }
 
+export type { IceServer, LeaveReason, Limits } from "../signaling/protocol.ts";
 export type { Call } from "./call.ts";
 export type { Listener, Unsubscribe } from "./emitter.ts";
 export type { Environment, SocketLike } from "./environment.ts";
