@@ -193,6 +193,14 @@ describe("a WebSocket at /signal", () => {
     expect((await closed).code).toBe(1007);
   });
 
+  test("ends with 1008 on a message in too many pieces", async () => {
+    const bench = new Bench();
+    const webSocket = await dialOpen(await serve(bench));
+    const closed = closeOf(webSocket);
+    for (let i = 0; i < 300; i++) webSocket.send("x", { fin: false });
+    expect((await closed).code).toBe(1008);
+  });
+
   test("is cut by terminate, and sending after that does nothing", async () => {
     const bench = new Bench();
     const webSocket = await dialOpen(await serve(bench));
