@@ -63,7 +63,9 @@ export interface ConfigLimits {
   // relay
   readonly maxAllocations: number;
   readonly maxAllocationsPerAddress: number;
-  /** Default 12 × (roomSize − 1). */
+  /** Of a room. Default 12 × (roomSize − 1). */
+  readonly maxAllocationsPerMember: number;
+  /** Outside of rooms: static users and `turnpike credentials`. */
   readonly maxAllocationsPerUser: number;
   readonly maxPermissionsPerAllocation: number;
   readonly maxChannelsPerAllocation: number;

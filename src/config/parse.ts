@@ -43,7 +43,7 @@ function toConfig(parsed: ParsedInput): Config {
     clearOnLeave: parsed.clearOnLeave ?? parsed.roomSize === 2,
     limits: {
       ...limits,
-      maxAllocationsPerUser: limits.maxAllocationsPerUser ?? ALLOCATIONS_PER_PEER * (parsed.roomSize - 1),
+      maxAllocationsPerMember: limits.maxAllocationsPerMember ?? ALLOCATIONS_PER_PEER * (parsed.roomSize - 1),
     },
   };
 }

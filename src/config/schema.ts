@@ -87,11 +87,16 @@ const limits = z.strictObject(
       value: "n",
       about: "TURN allocations from one address (IPv6: one /64)",
     }),
-    maxAllocationsPerUser: setting(whole(1, MILLION).optional(), {
+    maxAllocationsPerMember: setting(whole(1, MILLION).optional(), {
       group: "Limits",
       value: "n",
-      about: "TURN allocations per member or user; browsers make several per interface",
+      about: "TURN allocations of one member of a room; browsers make several per interface",
       defaultText: "12 x (room size - 1)",
+    }),
+    maxAllocationsPerUser: setting(whole(1, MILLION).default(1000), {
+      group: "Limits",
+      value: "n",
+      about: "TURN allocations of one user outside of rooms, whose name many clients may share",
     }),
     maxPermissionsPerAllocation: setting(whole(1, 10_000).default(64), {
       group: "Limits",

@@ -17,6 +17,7 @@ import type { Reservations } from "./reservations.ts";
 export interface TurnLimits {
   readonly maxAllocations: number;
   readonly maxAllocationsPerAddress: number;
+  readonly maxAllocationsPerMember: number;
   readonly maxAllocationsPerUser: number;
   readonly maxPermissionsPerAllocation: number;
   readonly maxChannelsPerAllocation: number;

@@ -4,6 +4,7 @@ import type { TurnLimits } from "../../src/turn/relay-state.ts";
 export const DEFAULT_LIMITS: TurnLimits = {
   maxAllocations: 1000,
   maxAllocationsPerAddress: 1000,
+  maxAllocationsPerMember: 1000,
   maxAllocationsPerUser: 1000,
   maxPermissionsPerAllocation: 64,
   maxChannelsPerAllocation: 64,

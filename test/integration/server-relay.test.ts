@@ -115,3 +115,16 @@ test("close ends the allocations, and frees the TURN port", async () => {
   expect(closed).toMatchObject([{ transport: "udp", sentPackets: 0 }]);
   expect((await start(testConfig({ turnPort: bench.turnPort }))).turnPort).toBe(bench.turnPort);
 });
+
+test("a member has its own quota, and users outside of rooms have theirs", async () => {
+  const limits = { maxAllocationsPerMember: 1, maxAllocationsPerUser: 2 };
+  const bench = await start(testConfig({ users: [{ name: "ada", password: "lovelace" }], limits }));
+  const { iceServers } = await (await SignalingClient.open(bench.url)).join("blue-fox");
+  expect(await withIceServers(bench.turnPort, iceServers).allocate()).toBeUndefined();
+  expect(await withIceServers(bench.turnPort, iceServers).allocate()).toBe(486);
+  for (const expected of [undefined, undefined, 486]) {
+    expect(await turnClient(bench.turnPort, "ada", "lovelace").allocate()).toBe(expected);
+  }
+  const other = await (await SignalingClient.open(bench.url)).join("red-fox");
+  expect(await withIceServers(bench.turnPort, other.iceServers).allocate()).toBeUndefined();
+});

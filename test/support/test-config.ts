@@ -18,6 +18,7 @@ const LIMITS: ConfigLimits = {
   joinTimeoutSeconds: 10,
   maxAllocations: 1000,
   maxAllocationsPerAddress: 100,
+  maxAllocationsPerMember: 12,
   maxAllocationsPerUser: 12,
   maxPermissionsPerAllocation: 64,
   maxChannelsPerAllocation: 64,

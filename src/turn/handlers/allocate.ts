@@ -15,8 +15,8 @@ import { ATTRIBUTE, PROTOCOL_UDP } from "../../stun/registry.ts";
 import { Allocation } from "../allocation.ts";
 import type { Opening } from "../allocation-table.ts";
 import { type Answer, type AuthenticatedRequest, failure, success } from "../answer.ts";
-import type { LinkHolding, RelayPortParity, RelaySocket, RelaySocketResult } from "../ports.ts";
-import { closeAllocation, type RelayState } from "../relay-state.ts";
+import type { LinkHolding, RelayPortParity, RelaySocket, RelaySocketResult, TurnUser } from "../ports.ts";
+import { closeAllocation, type RelayState, type TurnLimits } from "../relay-state.ts";
 import { receiveFromRelayTarget } from "./relay-data.ts";
 
 /** RFC 8656 section 3.2: the default lifetime. */
@@ -174,6 +174,11 @@ export function readLifetime(message: StunMessage): number | undefined {
   return Math.min(Math.max(seconds, DEFAULT_LIFETIME_SECONDS), MAX_LIFETIME_SECONDS);
 }
 
+/** A member is one person in one room; behind a user outside of rooms there may be all the clients of an application. */
+function quotaOf(limits: TurnLimits, { room }: TurnUser): number {
+  return room === undefined ? limits.maxAllocationsPerUser : limits.maxAllocationsPerMember;
+}
+
 /** Makes room by replacing idle allocations of the user; true, and none is touched, where that is not enough. */
 function isOverQuota(state: RelayState, request: AuthenticatedRequest, ports: number): boolean {
   const { limits, table } = state;
@@ -183,7 +188,7 @@ function isOverQuota(state: RelayState, request: AuthenticatedRequest, ports: nu
     return true;
   const held =
     table.ofUser(userId).size + table.openingCountOf(userId) + state.reservations.countOfUser(userId);
-  const excess = held + ports - limits.maxAllocationsPerUser;
+  const excess = held + ports - quotaOf(limits, request.user);
   if (excess <= 0) return false;
   const idle = [...table.ofUser(userId)].filter(
     ({ lastRelayedAtMs }) => lastRelayedAtMs + IDLE_REPLACEABLE_MS <= request.nowMs,
