@@ -19,16 +19,28 @@ type DgramLookup = (
 /** Every destination is an IP address already. */
 const noLookup: DgramLookup = (address, family, callback) => callback(null, address, family);
 
+export interface BindOptions {
+  /** Of the kernel's buffers. */
+  readonly bufferBytes?: number;
+  /** SO_REUSEADDR: only for the sockets of one listener, each on an address of its own. It would hand out a relay port twice. */
+  readonly shared?: boolean;
+}
+
 /**
- * Binds a UDP socket; never with SO_REUSEADDR, which would hand out one port twice. Rejects with Node's error (`code` EADDRINUSE,
+ * Binds a UDP socket. Rejects with Node's error (`code` EADDRINUSE,
  * EACCES, EADDRNOTAVAIL, EAFNOSUPPORT, EMFILE). Errors of single sends do not surface: UDP promises nothing, and the peer's
  * ICMP must not end us.
  */
-export function bindDgramSocket(ip: IpAddress, port: number, bufferBytes?: number): Promise<Socket> {
+export function bindDgramSocket(
+  ip: IpAddress,
+  port: number,
+  { bufferBytes, shared = false }: BindOptions = {},
+): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = createSocket({
       type: ip.family === 4 ? "udp4" : "udp6",
       ipv6Only: ip.family === 6,
+      reuseAddr: shared,
       lookup: noLookup as never,
       ...(bufferBytes !== undefined && { recvBufferSize: bufferBytes, sendBufferSize: bufferBytes }),
     });
@@ -45,8 +57,13 @@ export function bindDgramSocket(ip: IpAddress, port: number, bufferBytes?: numbe
   });
 }
 
-export function bindListenerSocket(ip: IpAddress, port: number): Promise<Socket> {
-  return bindDgramSocket(ip, port, SOCKET_BUFFER_BYTES);
+/** A socket that takes bursts. */
+export function bindListenerSocket(ip: IpAddress, port: number, shared = false): Promise<Socket> {
+  return bindDgramSocket(ip, port, { bufferBytes: SOCKET_BUFFER_BYTES, shared });
+}
+
+export function closeSocket(socket: Socket): Promise<void> {
+  return new Promise((resolve) => socket.close(() => resolve()));
 }
 
 /**

@@ -5,7 +5,8 @@ import { type IpAddress, parseIp, type TransportAddress, withPort } from "../stu
 import { CHANNEL_DATA_HEADER_BYTES, writeChannelDataHeader } from "../turn/channel-data.ts";
 import type { ClientLink, LinkHolding } from "../turn/ports.ts";
 import type { TurnServer } from "../turn/turn-server.ts";
-import { bindListenerSocket, sendOrDrop } from "./dgram-socket.ts";
+import { bindListenerSocket, closeSocket, sendOrDrop } from "./dgram-socket.ts";
+import { isUnspecified, ownAddresses } from "./relay-addresses.ts";
 
 export interface UdpListenerOptions {
   readonly ip: IpAddress;
@@ -20,23 +21,59 @@ export interface UdpListener {
   close(): Promise<void>;
 }
 
-/** Rejects with Node's bind error. */
-export async function openUdpListener(options: UdpListenerOptions): Promise<UdpListener> {
-  const socket = await bindListenerSocket(options.ip, options.port);
-  const address = withPort(options.ip, socket.address().port);
-  const links = new UdpLinkTable(socket, address);
-  socket.on("message", (message, rinfo) => {
-    const link = links.linkOf(rinfo);
-    if (link !== undefined) options.turn.receive(link, message, 0, message.length);
-  });
-  let closing: Promise<void> | undefined;
+/** A machine has few addresses; what is beyond is reached through the wildcard socket. */
+const MAX_ADDRESSES = 64;
+
+/**
+ * Rejects with Node's bind error. On an unspecified address every address of this machine gets a socket of its own beside the
+ * wildcard: `dgram` cannot say which address an answer leaves from, and on a machine with several the kernel's choice is often
+ * another one than the client sent to (RFC 8489 section 6.3.1.2), 127.0.0.1 among them.
+ */
+export async function openUdpListener({ ip, port, turn }: UdpListenerOptions): Promise<UdpListener> {
+  const sockets: OneOrMore<Socket> = isUnspecified(ip)
+    ? await bindEveryAddress(ip, port)
+    : [await bindListenerSocket(ip, port)];
+  for (const socket of sockets) serve(socket, turn);
+  let closing: Promise<unknown> | undefined;
   return {
-    address,
-    close() {
-      closing ??= new Promise((resolve) => socket.close(() => resolve()));
-      return closing;
+    address: localAddress(sockets[0]),
+    async close() {
+      closing ??= Promise.all(sockets.map(closeSocket));
+      await closing;
     },
   };
+}
+
+type OneOrMore<T> = [T, ...T[]];
+
+/** The wildcard socket first. A port that somebody else has is EADDRINUSE, as it is without sharing. */
+async function bindEveryAddress(wildcard: IpAddress, wantedPort: number): Promise<OneOrMore<Socket>> {
+  const probe = await bindListenerSocket(wildcard, wantedPort);
+  const { port } = probe.address();
+  await closeSocket(probe);
+  const sockets: OneOrMore<Socket> = [await bindListenerSocket(wildcard, port, true)];
+  const ips = ownAddresses().filter(({ family }) => family === wildcard.family);
+  const bound = await Promise.allSettled(
+    ips.slice(0, MAX_ADDRESSES).map((ip) => bindListenerSocket(ip, port, true)),
+  );
+  // An address that is going, or not usable yet, is left to the wildcard.
+  for (const result of bound) if (result.status === "fulfilled") sockets.push(result.value);
+  return sockets;
+}
+
+function serve(socket: Socket, turn: TurnServer): void {
+  const links = new UdpLinkTable(socket, localAddress(socket));
+  socket.on("message", (message, rinfo) => {
+    const link = links.linkOf(rinfo);
+    if (link !== undefined) turn.receive(link, message, 0, message.length);
+  });
+}
+
+function localAddress(socket: Socket): TransportAddress {
+  const { address, port } = socket.address();
+  const ip = parseIp(address);
+  if (ip === undefined) throw new Error(`bound to what is no IP address: ${address}`);
+  return withPort(ip, port);
 }
 
 /**
