@@ -6,6 +6,7 @@
 
 import { createHmac } from "node:crypto";
 import { longTermKey } from "../stun/integrity.ts";
+import { userhash } from "../stun/password-algorithm.ts";
 import type { CredentialVerifier, TurnUser } from "../turn/ports.ts";
 
 export interface Credential {
@@ -53,20 +54,34 @@ export function createCredentialVerifier(options: CredentialVerifierOptions): Cr
   const staticUsers = new Map<string, TurnUser>(
     options.users.map(({ name, password }) => [
       name,
-      { userId: name, keys: [longTermKey(name, realm, password)] },
+      { userId: name, keys: keysOf(name, realm, [password]) },
     ]),
+  );
+  // Of static users only: a hash of `expiry:user` does not tell the expiry, so nobody could find its user.
+  const staticNames = new Map(
+    options.users.map(({ name }) => [Buffer.from(userhash(name, realm)).toString("hex"), name]),
   );
 
   function findRestUser(username: string): TurnUser | undefined {
     const [, expiry, user] = REST_USERNAME.exec(username) ?? [];
     if (expiry === undefined || Number(expiry) <= nowSeconds()) return undefined;
-    const keys = secrets.map((secret) => longTermKey(username, realm, passwordOf(secret, username)));
+    const passwords = secrets.map((secret) => passwordOf(secret, username));
+    const keys = keysOf(username, realm, passwords);
     const [, peer, roomKey] = ROOM_USER.exec(user ?? "") ?? [];
     const room = peer === undefined || roomKey === undefined ? undefined : { peer, roomKey };
     return { userId: user ?? username, keys, ...(room && { room }) };
   }
 
-  return { findUser: (username) => staticUsers.get(username) ?? findRestUser(username) };
+  return {
+    findUser: (username) => staticUsers.get(username) ?? findRestUser(username),
+    usernameOf: (hash) => staticNames.get(Buffer.from(hash).toString("hex")),
+  };
+}
+
+function keysOf(username: string, realm: string, passwords: readonly string[]): TurnUser["keys"] {
+  const keysWith = (algorithm: "md5" | "sha256") =>
+    passwords.map((password) => longTermKey(username, realm, password, algorithm));
+  return { md5: keysWith("md5"), sha256: keysWith("sha256") };
 }
 
 function passwordOf(secret: string, username: string): string {

@@ -1,29 +1,52 @@
-/** MESSAGE-INTEGRITY, FINGERPRINT and the long-term key (RFC 8489 sections 14.5, 14.7 and 9.2.2). */
+/** MESSAGE-INTEGRITY, MESSAGE-INTEGRITY-SHA256, FINGERPRINT and the long-term key (RFC 8489 sections 14.5 to 14.7 and 9.2.2). */
 
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import { crc32 } from "node:zlib";
+import type { PasswordAlgorithm } from "./password-algorithm.ts";
 import { ATTRIBUTE, HEADER_BYTES } from "./registry.ts";
 
-const SHA1_BYTES = 20;
-/** Header and value of MESSAGE-INTEGRITY. */
-export const INTEGRITY_BYTES = 4 + SHA1_BYTES;
+/** "sha1": MESSAGE-INTEGRITY; "sha256": MESSAGE-INTEGRITY-SHA256. */
+export type IntegrityKind = "sha1" | "sha256";
+
+const ATTRIBUTE_HEADER_BYTES = 4;
+const HASH_BYTES: Readonly<Record<IntegrityKind, number>> = { sha1: 20, sha256: 32 };
+const INTEGRITY_TYPES: Readonly<Record<IntegrityKind, number>> = {
+  sha1: ATTRIBUTE.messageIntegrity,
+  sha256: ATTRIBUTE.messageIntegritySha256,
+};
 /** Header and value of FINGERPRINT. */
 export const FINGERPRINT_BYTES = 8;
 const FINGERPRINT_XOR = 0x5354554e;
 
-/**
- * The key of the long-term credential mechanism with MD5: MD5(username ":" realm ":" password), 16 bytes.
- * The strings are taken as they are, UTF-8: browsers prepare nothing either.
- */
-export function longTermKey(username: string, realm: string, password: string): Uint8Array {
-  return createHash("md5").update(`${username}:${realm}:${password}`).digest();
+/** Header and value, not truncated. */
+export function integrityBytes(kind: IntegrityKind): number {
+  return ATTRIBUTE_HEADER_BYTES + HASH_BYTES[kind];
 }
 
-/** HMAC-SHA1 over the message up to the attribute at `offset`, with the header's length as if that attribute were the last. */
-function integrityOf(bytes: Uint8Array, offset: number, key: Uint8Array): Buffer {
+/**
+ * The key of the long-term credential mechanism: the hash of username ":" realm ":" password, 16 bytes with MD5, which every
+ * client knows, 32 with SHA-256. The strings are taken as they are, UTF-8: browsers prepare nothing either.
+ */
+export function longTermKey(
+  username: string,
+  realm: string,
+  password: string,
+  algorithm: PasswordAlgorithm = "md5",
+): Uint8Array {
+  return createHash(algorithm).update(`${username}:${realm}:${password}`).digest();
+}
+
+/** HMAC over the message up to the attribute at `offset`, with the header's length as if that attribute were the last. */
+function integrityOf(
+  kind: IntegrityKind,
+  bytes: Uint8Array,
+  offset: number,
+  valueBytes: number,
+  key: Uint8Array,
+): Buffer {
   const head = Buffer.from(bytes.subarray(0, 4));
-  head.writeUInt16BE(offset + INTEGRITY_BYTES - HEADER_BYTES, 2);
-  return createHmac("sha1", key).update(head).update(bytes.subarray(4, offset)).digest();
+  head.writeUInt16BE(offset + ATTRIBUTE_HEADER_BYTES + valueBytes - HEADER_BYTES, 2);
+  return createHmac(kind, key).update(head).update(bytes.subarray(4, offset)).digest();
 }
 
 /**
@@ -31,20 +54,50 @@ function integrityOf(bytes: Uint8Array, offset: number, key: Uint8Array): Buffer
  * not 20 bytes long is false.
  */
 export function verifyIntegrity(bytes: Uint8Array, offset: number, key: Uint8Array): boolean {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  if (offset + INTEGRITY_BYTES > bytes.length || view.getUint16(offset + 2) !== SHA1_BYTES) return false;
-  return timingSafeEqual(
-    integrityOf(bytes, offset, key),
-    bytes.subarray(offset + 4, offset + INTEGRITY_BYTES),
-  );
+  return verifies("sha1", bytes, offset, key, HASH_BYTES.sha1);
 }
 
-/** Writes MESSAGE-INTEGRITY at `offset`; the bytes must have room for it. */
-export function appendIntegrity(bytes: Uint8Array, offset: number, key: Uint8Array): void {
+/**
+ * The same for MESSAGE-INTEGRITY-SHA256. Section 14.6: "The value must be the full 32 bytes unless the STUN Usage explicitly
+ * specifies that truncation is allowed"; a usage that does (TURN does not) gives its shortest, 16 or more.
+ */
+export function verifyIntegritySha256(
+  bytes: Uint8Array,
+  offset: number,
+  key: Uint8Array,
+  shortest: number = HASH_BYTES.sha256,
+): boolean {
+  return verifies("sha256", bytes, offset, key, shortest);
+}
+
+function verifies(
+  kind: IntegrityKind,
+  bytes: Uint8Array,
+  offset: number,
+  key: Uint8Array,
+  shortest: number,
+): boolean {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  view.setUint16(offset, ATTRIBUTE.messageIntegrity);
-  view.setUint16(offset + 2, SHA1_BYTES);
-  bytes.set(integrityOf(bytes, offset, key), offset + 4);
+  const start = offset + ATTRIBUTE_HEADER_BYTES;
+  if (start + shortest > bytes.length) return false;
+  const length = view.getUint16(offset + 2);
+  if (length < shortest || length > HASH_BYTES[kind] || length % 4 !== 0 || start + length > bytes.length)
+    return false;
+  const hmac = integrityOf(kind, bytes, offset, length, key);
+  return timingSafeEqual(hmac.subarray(0, length), bytes.subarray(start, start + length));
+}
+
+/** Writes MESSAGE-INTEGRITY or MESSAGE-INTEGRITY-SHA256 at `offset`; the bytes must have room for it. */
+export function appendIntegrity(
+  kind: IntegrityKind,
+  bytes: Uint8Array,
+  offset: number,
+  key: Uint8Array,
+): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  view.setUint16(offset, INTEGRITY_TYPES[kind]);
+  view.setUint16(offset + 2, HASH_BYTES[kind]);
+  bytes.set(integrityOf(kind, bytes, offset, HASH_BYTES[kind], key), offset + ATTRIBUTE_HEADER_BYTES);
 }
 
 /** Whether the FINGERPRINT whose header starts at `offset` is right. */

@@ -3,7 +3,7 @@
  * views of the bytes that came in.
  */
 
-import { appendFingerprint, appendIntegrity, FINGERPRINT_BYTES, INTEGRITY_BYTES } from "./integrity.ts";
+import { appendFingerprint, appendIntegrity, FINGERPRINT_BYTES, integrityBytes } from "./integrity.ts";
 import { ATTRIBUTE, HEADER_BYTES, MAGIC_COOKIE, TRANSACTION_ID_BYTES } from "./registry.ts";
 
 export type MessageClass = "request" | "indication" | "success" | "error";
@@ -131,20 +131,23 @@ export interface MessageHead {
 export interface Protection {
   /** The key of MESSAGE-INTEGRITY. */
   readonly integrityKey?: Uint8Array | undefined;
+  /** The key of MESSAGE-INTEGRITY-SHA256. */
+  readonly integritySha256Key?: Uint8Array | undefined;
   readonly fingerprint?: boolean;
 }
 
-/** Encodes a message; MESSAGE-INTEGRITY and FINGERPRINT are appended, in this order, where asked for. */
+/** Encodes a message; MESSAGE-INTEGRITY, MESSAGE-INTEGRITY-SHA256 and FINGERPRINT are appended, in this order, where asked for. */
 export function encodeMessage(
   head: MessageHead,
   attributes: readonly StunAttribute[],
   protection: Protection = {},
 ): Uint8Array {
-  let size = HEADER_BYTES;
+  const { integrityKey, integritySha256Key, fingerprint = false } = protection;
+  let size = HEADER_BYTES + (fingerprint ? FINGERPRINT_BYTES : 0);
+  if (integrityKey !== undefined) size += integrityBytes("sha1");
+  if (integritySha256Key !== undefined) size += integrityBytes("sha256");
   for (const { value } of attributes) size += 4 + ((value.length + 3) & ~3);
-  const integritySize = protection.integrityKey === undefined ? 0 : INTEGRITY_BYTES;
-  const fingerprintSize = protection.fingerprint === true ? FINGERPRINT_BYTES : 0;
-  const bytes = new Uint8Array(size + integritySize + fingerprintSize);
+  const bytes = new Uint8Array(size);
   const view = new DataView(bytes.buffer);
   view.setUint16(0, messageTypeOf(head.method, head.messageClass));
   view.setUint16(2, bytes.length - HEADER_BYTES);
@@ -157,10 +160,14 @@ export function encodeMessage(
     bytes.set(value, offset + 4);
     offset += 4 + ((value.length + 3) & ~3);
   }
-  if (protection.integrityKey !== undefined) {
-    appendIntegrity(bytes, offset, protection.integrityKey);
-    offset += INTEGRITY_BYTES;
+  if (integrityKey !== undefined) {
+    appendIntegrity("sha1", bytes, offset, integrityKey);
+    offset += integrityBytes("sha1");
   }
-  if (protection.fingerprint === true) appendFingerprint(bytes, offset);
+  if (integritySha256Key !== undefined) {
+    appendIntegrity("sha256", bytes, offset, integritySha256Key);
+    offset += integrityBytes("sha256");
+  }
+  if (fingerprint) appendFingerprint(bytes, offset);
   return bytes;
 }

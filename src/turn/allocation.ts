@@ -1,6 +1,7 @@
 /** One allocation (RFC 8656 section 3.2): a client's 5-tuple, its relayed address, its permissions and channels. */
 
 import { type IpAddress, sameIp, sameTransportAddress, type TransportAddress } from "../stun/address.ts";
+import type { PasswordAlgorithm } from "../stun/password-algorithm.ts";
 import type {
   AllocationSummary,
   ClientLink,
@@ -38,6 +39,8 @@ export interface AllocationInit {
   readonly user: TurnUser;
   readonly username: string;
   readonly key: Uint8Array;
+  /** What the key was made with. */
+  readonly algorithm: PasswordAlgorithm;
   /** Of the Allocate that made it: a retransmission gets the same answer again. */
   readonly transactionId: Uint8Array;
   readonly expiresAtMs: number;
@@ -54,6 +57,7 @@ export class Allocation implements RelayCounts {
   readonly username: string;
   /** Kept for life, so that a rotated secret does not break a Refresh. */
   readonly key: Uint8Array;
+  readonly algorithm: PasswordAlgorithm;
   readonly transactionId: Uint8Array;
   readonly reservationToken: Uint8Array | undefined;
   expiresAtMs: number;
@@ -73,6 +77,7 @@ export class Allocation implements RelayCounts {
     this.user = init.user;
     this.username = init.username;
     this.key = init.key;
+    this.algorithm = init.algorithm;
     this.transactionId = init.transactionId;
     this.reservationToken = init.reservationToken;
     this.expiresAtMs = init.expiresAtMs;

@@ -1,6 +1,7 @@
-/** What a handler says to a request. One place turns it into bytes (`TurnServer`). */
+/** What a handler says to a request. One place turns it into bytes (`encodeAnswer`). */
 
 import type { StunAttribute, StunMessage } from "../stun/message.ts";
+import type { PasswordAlgorithm } from "../stun/password-algorithm.ts";
 import type { StunErrorCode } from "../stun/registry.ts";
 import type { ClientLink, TurnUser } from "./ports.ts";
 
@@ -16,7 +17,7 @@ export function failure(code: StunErrorCode, ...attributes: readonly StunAttribu
   return { kind: "error", code, attributes };
 }
 
-/** A request whose MESSAGE-INTEGRITY has verified. */
+/** A request whose MESSAGE-INTEGRITY or MESSAGE-INTEGRITY-SHA256 has verified. */
 export interface AuthenticatedRequest {
   readonly link: ClientLink;
   /** Its `transactionId` may be kept; attribute values are views of bytes that are ours only until `receive` returns. */
@@ -25,5 +26,7 @@ export interface AuthenticatedRequest {
   readonly user: TurnUser;
   /** The key that verified; every answer is protected with it. */
   readonly key: Uint8Array;
+  /** What the key was made with. */
+  readonly algorithm: PasswordAlgorithm;
   readonly nowMs: number;
 }

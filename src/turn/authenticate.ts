@@ -1,51 +1,73 @@
 /** The long-term credential mechanism (RFC 8489 section 9.2.4), with stateless nonces. */
 
 import { readText } from "../stun/attributes.ts";
-import { verifyIntegrity } from "../stun/integrity.ts";
+import { type IntegrityKind, verifyIntegrity, verifyIntegritySha256 } from "../stun/integrity.ts";
 import { findAttribute, type StunMessage } from "../stun/message.ts";
+import type { PasswordAlgorithm } from "../stun/password-algorithm.ts";
 import { ATTRIBUTE } from "../stun/registry.ts";
 import type { Allocation } from "./allocation.ts";
-import type { NonceIssuer } from "./nonce.ts";
+import type { Challenge } from "./challenge.ts";
 import type { ClientLink, CredentialVerifier, TurnUser } from "./ports.ts";
 
 export type Authentication =
-  | { readonly ok: true; readonly username: string; readonly user: TurnUser; readonly key: Uint8Array }
-  /** 401 and 438 go out with REALM and a fresh NONCE. */
+  | {
+      readonly ok: true;
+      readonly username: string;
+      readonly user: TurnUser;
+      readonly key: Uint8Array;
+      readonly algorithm: PasswordAlgorithm;
+      /** What the answer is protected with. */
+      readonly integrity: IntegrityKind;
+    }
+  /** 401 and 438 go out with the challenge. */
   | { readonly ok: false; readonly code: 400 | 401 | 438 };
 
 export function authenticate(
   link: ClientLink,
   message: StunMessage,
-  realm: string,
-  nonces: NonceIssuer,
+  challenge: Challenge,
   credentials: CredentialVerifier,
   allocation: Allocation | undefined,
 ): Authentication {
-  // No MESSAGE-INTEGRITY: 401, the challenge.
-  if (message.integrityOffset < 0) return { ok: false, code: 401 };
+  // Neither MESSAGE-INTEGRITY nor MESSAGE-INTEGRITY-SHA256: 401, the challenge.
+  if (message.integrityOffset < 0 && message.integritySha256Offset < 0) return { ok: false, code: 401 };
 
-  // MESSAGE-INTEGRITY without USERNAME, REALM or NONCE: 400.
-  const username = textOf(message, ATTRIBUTE.username);
-  const claimedRealm = textOf(message, ATTRIBUTE.realm);
+  // One of them without USERNAME or USERHASH, REALM or NONCE: 400.
+  const named = findAttribute(message, ATTRIBUTE.username);
+  const hashed = findAttribute(message, ATTRIBUTE.userhash);
+  const realm = textOf(message, ATTRIBUTE.realm);
   const nonce = textOf(message, ATTRIBUTE.nonce);
-  if (username === undefined || claimedRealm === undefined || nonce === undefined)
+  if (realm === undefined || nonce === undefined || (named === undefined && hashed === undefined))
     return { ok: false, code: 400 };
+  const username = named === undefined ? credentials.usernameOf(hashed as Uint8Array) : readText(named);
+  if (named !== undefined && username === undefined) return { ok: false, code: 400 };
 
   // A NONCE that is no longer valid: 438. Before the rest, because it costs one short HMAC and a flood of forged requests ends here.
-  if (!nonces.isValid(nonce, link.remote)) return { ok: false, code: 438 };
+  if (!challenge.isValidNonce(nonce, link.remote)) return { ok: false, code: 438 };
+
+  // PASSWORD-ALGORITHMS that are not those that were sent with the nonce, or one of the two attributes alone: 400.
+  const algorithm = challenge.algorithmOf(message);
+  if (algorithm === undefined) return { ok: false, code: 400 };
+
+  // A USERHASH of nobody: 401.
+  if (username === undefined) return { ok: false, code: 401 };
+  const integrity = answerIntegrityOf(message);
 
   // A live allocation answers to the key that it was made with, whatever became of the secret or the expiry since.
-  if (allocation?.username === username && verifies(message, allocation.key)) {
-    return { ok: true, username, user: allocation.user, key: allocation.key };
+  if (allocation?.username === username && allocation.algorithm === algorithm) {
+    const { user, key } = allocation;
+    if (verifies(message, key)) return { ok: true, username, user, key, algorithm, integrity };
   }
 
   // A USERNAME that is not valid in this realm: 401.
-  const user = claimedRealm === realm ? credentials.findUser(username) : undefined;
+  const user = realm === challenge.realm ? credentials.findUser(username) : undefined;
   if (user === undefined) return { ok: false, code: 401 };
 
-  // MESSAGE-INTEGRITY that does not verify: the same 401, so that nobody learns which usernames exist.
-  const key = user.keys.find((candidate) => verifies(message, candidate));
-  return key === undefined ? { ok: false, code: 401 } : { ok: true, username, user, key };
+  // Integrity that does not verify: the same 401, so that nobody learns which usernames exist.
+  const key = user.keys[algorithm].find((candidate) => verifies(message, candidate));
+  return key === undefined
+    ? { ok: false, code: 401 }
+    : { ok: true, username, user, key, algorithm, integrity };
 }
 
 /** The allocation of this 5-tuple, once it is there. */
@@ -58,6 +80,19 @@ function textOf(message: StunMessage, type: number): string | undefined {
   return value === undefined ? undefined : readText(value);
 }
 
+/**
+ * "Any response generated by the server MUST include the MESSAGE-INTEGRITY-SHA256 attribute […] unless the request was processed
+ * as though PASSWORD-ALGORITHM was MD5 (because the request contained neither PASSWORD-ALGORITHMS nor PASSWORD-ALGORITHM). In
+ * that case, the MESSAGE-INTEGRITY attribute MUST be used".
+ */
+function answerIntegrityOf(message: StunMessage): IntegrityKind {
+  return findAttribute(message, ATTRIBUTE.passwordAlgorithm) === undefined ? "sha1" : "sha256";
+}
+
+/** MESSAGE-INTEGRITY-SHA256 where it is there, else MESSAGE-INTEGRITY. */
 function verifies(message: StunMessage, key: Uint8Array): boolean {
-  return verifyIntegrity(message.bytes, message.integrityOffset, key);
+  const { bytes, integrityOffset, integritySha256Offset } = message;
+  return integritySha256Offset >= 0
+    ? verifyIntegritySha256(bytes, integritySha256Offset, key)
+    : verifyIntegrity(bytes, integrityOffset, key);
 }

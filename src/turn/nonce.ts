@@ -7,40 +7,45 @@ import type { MonotonicClock } from "./ports.ts";
 /** RFC 8656 section 5: a nonce should expire at least once every hour. */
 const NONCE_LIFETIME_SECONDS = 3600;
 const TIME_BYTES = 4;
-const MAC_BYTES = 8;
+const MAC_BYTES = 7;
 /** base64url of time and MAC: short, because the challenge is an unauthenticated answer. */
-const NONCE_CHARACTERS = ((TIME_BYTES + MAC_BYTES) * 4) / 3;
+const OWN_CHARACTERS = Math.ceil(((TIME_BYTES + MAC_BYTES) * 4) / 3);
 
 export class NonceIssuer {
   readonly #clock: MonotonicClock;
+  readonly #cookie: string;
   readonly #key: Uint8Array;
 
-  constructor(clock: MonotonicClock, key: Uint8Array = randomBytes(32)) {
+  /** Every nonce starts with the cookie. */
+  constructor(clock: MonotonicClock, cookie = "", key: Uint8Array = randomBytes(32)) {
     this.#clock = clock;
+    this.#cookie = cookie;
     this.#key = key;
   }
 
   /** A nonce for this client's address; valid for an hour, from there only. */
   issue(source: TransportAddress): string {
-    return this.#nonceFor(source, this.#nowSeconds()).toString("base64url");
+    return this.#nonceFor(source, this.#nowSeconds());
   }
 
   isValid(nonce: string, source: TransportAddress): boolean {
-    if (nonce.length !== NONCE_CHARACTERS) return false;
-    const bytes = Buffer.from(nonce, "base64url");
-    if (bytes.length !== TIME_BYTES + MAC_BYTES) return false;
-    const issuedAt = bytes.readUInt32BE(0);
+    if (nonce.length !== this.#cookie.length + OWN_CHARACTERS || !nonce.startsWith(this.#cookie))
+      return false;
+    const own = Buffer.from(nonce.slice(this.#cookie.length), "base64url");
+    if (own.length !== TIME_BYTES + MAC_BYTES) return false;
+    const issuedAt = own.readUInt32BE(0);
     const age = this.#nowSeconds() - issuedAt;
-    return (
-      age >= 0 && age < NONCE_LIFETIME_SECONDS && timingSafeEqual(bytes, this.#nonceFor(source, issuedAt))
-    );
+    if (age < 0 || age >= NONCE_LIFETIME_SECONDS) return false;
+    // As text: the last character of base64url has bits that say nothing, and one nonce must not have several spellings.
+    const given = Buffer.from(nonce, "latin1");
+    return timingSafeEqual(given, Buffer.from(this.#nonceFor(source, issuedAt), "latin1"));
   }
 
   #nowSeconds(): number {
     return Math.floor(this.#clock() / 1000);
   }
 
-  #nonceFor(source: TransportAddress, seconds: number): Buffer {
+  #nonceFor(source: TransportAddress, seconds: number): string {
     const input = Buffer.allocUnsafe(TIME_BYTES + 19);
     input.writeUInt32BE(seconds >>> 0, 0);
     input.writeUInt8(source.family, 4);
@@ -50,6 +55,7 @@ export class NonceIssuer {
     input.writeUInt32BE(source.w3, 17);
     input.writeUInt16BE(source.port, 21);
     const mac = createHmac("sha256", this.#key).update(input).digest();
-    return Buffer.concat([input.subarray(0, TIME_BYTES), mac.subarray(0, MAC_BYTES)]);
+    const own = Buffer.concat([input.subarray(0, TIME_BYTES), mac.subarray(0, MAC_BYTES)]);
+    return this.#cookie + own.toString("base64url");
   }
 }

@@ -4,6 +4,7 @@
  */
 
 import type { IpAddress, IpFamily, TransportAddress } from "../stun/address.ts";
+import type { PasswordAlgorithm } from "../stun/password-algorithm.ts";
 import type { Allocation } from "./allocation.ts";
 
 /** Milliseconds that only rise; the zero is anywhere. */
@@ -83,8 +84,8 @@ export interface RelayAllocator {
 export interface TurnUser {
   /** The quota's unit: the user part of a REST username, or a static user's name. */
   readonly userId: string;
-  /** Candidates for the long-term key (RFC 8489 section 9.2.2), newest secret first; never empty. */
-  readonly keys: readonly Uint8Array[];
+  /** Candidates for the long-term key (RFC 8489 section 9.2.2) by algorithm, newest secret first; never empty. */
+  readonly keys: Readonly<Record<PasswordAlgorithm, readonly Uint8Array[]>>;
   /** Set for a room's credentials. */
   readonly room?: { readonly roomKey: string; readonly peer: string };
 }
@@ -92,6 +93,8 @@ export interface TurnUser {
 export interface CredentialVerifier {
   /** Undefined for an unknown user and for an expired username alike: the answer is the same 401. */
   findUser(username: string): TurnUser | undefined;
+  /** Whose USERHASH this is (RFC 8489 section 14.4); undefined for one that is nobody's. */
+  usernameOf(userhash: Uint8Array): string | undefined;
 }
 
 export type RelayTargetVerdict =

@@ -34,7 +34,6 @@ export interface TurnCounters extends RelayCounts {
 }
 
 export interface RelayState {
-  readonly realm: string;
   readonly allocator: RelayAllocator;
   readonly targets: RelayTargetPolicy;
   readonly clock: MonotonicClock;

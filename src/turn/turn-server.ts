@@ -9,22 +9,24 @@
  *                                                            └─ no ► limiter ────► 400, 401, 438 without
  */
 
-import { errorCodeAttribute, textAttribute, unknownAttributesAttribute } from "../stun/attributes.ts";
+import { unknownAttributesAttribute } from "../stun/attributes.ts";
 import { bindingSuccess } from "../stun/binding.ts";
 import { verifyFingerprint } from "../stun/integrity.ts";
-import { decodeMessage, encodeMessage, type StunAttribute, type StunMessage } from "../stun/message.ts";
-import { ATTRIBUTE, isComprehensionRequired, METHOD, type StunErrorCode } from "../stun/registry.ts";
+import { decodeMessage, type StunMessage } from "../stun/message.ts";
+import { ATTRIBUTE, isComprehensionRequired, METHOD } from "../stun/registry.ts";
 import type { Allocation } from "./allocation.ts";
 import { AllocationTable } from "./allocation-table.ts";
+import { isWithinAmplification } from "./amplification.ts";
 import { type Answer, type AuthenticatedRequest, failure } from "./answer.ts";
 import { allocationOf, authenticate } from "./authenticate.ts";
+import { Challenge } from "./challenge.ts";
 import { startsChannelData } from "./channel-data.ts";
+import { encodeAnswer } from "./encode-answer.ts";
 import { handleAllocate } from "./handlers/allocate.ts";
 import { handleChannelBind } from "./handlers/channel-bind.ts";
 import { handleCreatePermission } from "./handlers/create-permission.ts";
 import { handleRefresh } from "./handlers/refresh.ts";
 import { receiveChannelData, receiveSendIndication } from "./handlers/relay-data.ts";
-import { NonceIssuer } from "./nonce.ts";
 import type { ClientLink, CredentialVerifier, TurnEvents, TurnUser } from "./ports.ts";
 import {
   closeAllocation,
@@ -42,6 +44,9 @@ const UNDERSTOOD: ReadonlySet<number> = new Set([
   ATTRIBUTE.messageIntegrity,
   ATTRIBUTE.realm,
   ATTRIBUTE.nonce,
+  ATTRIBUTE.messageIntegritySha256,
+  ATTRIBUTE.passwordAlgorithm,
+  ATTRIBUTE.userhash,
   ATTRIBUTE.channelNumber,
   ATTRIBUTE.lifetime,
   ATTRIBUTE.xorPeerAddress,
@@ -53,14 +58,11 @@ const UNDERSTOOD: ReadonlySet<number> = new Set([
   ATTRIBUTE.reservationToken,
 ]);
 
-/** An unauthenticated answer, IP and UDP headers counted, is at most this many times the request: no reflector worth having. */
-const MAX_AMPLIFICATION = 2.5;
-const UDP_HEADER_BYTES = 8;
-
 export type TurnServerOptions = Pick<
   RelayState,
-  "realm" | "allocator" | "targets" | "clock" | "limits" | "isExempt"
+  "allocator" | "targets" | "clock" | "limits" | "isExempt"
 > & {
+  readonly realm: string;
   readonly credentials: CredentialVerifier;
   readonly events: TurnEvents;
 };
@@ -68,13 +70,12 @@ export type TurnServerOptions = Pick<
 export class TurnServer {
   readonly #state: RelayState;
   readonly #credentials: CredentialVerifier;
-  readonly #nonces: NonceIssuer;
+  readonly #challenge: Challenge;
   readonly #limiter: SourceLimiter;
 
   constructor(options: TurnServerOptions) {
     const { realm, allocator, targets, clock, limits, isExempt } = options;
     this.#state = {
-      realm,
       allocator,
       targets,
       clock,
@@ -87,7 +88,7 @@ export class TurnServer {
       announce: createAnnounce(options.events),
     };
     this.#credentials = options.credentials;
-    this.#nonces = new NonceIssuer(clock);
+    this.#challenge = new Challenge(realm, clock);
     const { unauthenticatedBurst: burst, unauthenticatedPerSecond: perSecond } = limits;
     this.#limiter = new SourceLimiter({ burst, perSecond }, clock);
   }
@@ -194,17 +195,16 @@ export class TurnServer {
   }
 
   #receiveTurnRequest(link: ClientLink, received: StunMessage): void {
-    const { realm } = this.#state;
     const nowMs = this.#state.clock();
     const allocation = this.#liveAllocationOf(link, nowMs);
     // An Allocate is answered when its socket is open, and the bytes are ours only until we return.
     const message = { ...received, transactionId: received.transactionId.slice() };
-    const authentication = authenticate(link, message, realm, this.#nonces, this.#credentials, allocation);
-    if (!authentication.ok) return this.#challenge(link, message, authentication.code);
-    const { username, user, key } = authentication;
-    const request: AuthenticatedRequest = { link, message, username, user, key, nowMs };
+    const authentication = authenticate(link, message, this.#challenge, this.#credentials, allocation);
+    if (!authentication.ok) return this.#refuseUnauthenticated(link, message, authentication.code);
+    const { username, user, key, algorithm, integrity } = authentication;
+    const request: AuthenticatedRequest = { link, message, username, user, key, algorithm, nowMs };
     this.#dispatch(request, allocation, (answer) => {
-      link.send(encodeAnswer(message, answer, key));
+      link.send(encodeAnswer(message, answer, { integrity, key }));
       const errorCode = answer.kind === "error" ? answer.code : undefined;
       this.#state.announce("requestAnswered", message.method, errorCode);
     });
@@ -236,13 +236,9 @@ export class TurnServer {
     answer(handle(this.#state, request, allocation));
   }
 
-  /** An error without MESSAGE-INTEGRITY; with REALM and a fresh NONCE where the client may try again. */
-  #challenge(link: ClientLink, message: StunMessage, code: 400 | 401 | 438): void {
-    const attributes: StunAttribute[] = [];
-    if (code !== 400) {
-      attributes.push(textAttribute(ATTRIBUTE.realm, this.#state.realm));
-      attributes.push(textAttribute(ATTRIBUTE.nonce, this.#nonces.issue(link.remote)));
-    }
+  /** An error without MESSAGE-INTEGRITY; with the challenge where the client may try again. */
+  #refuseUnauthenticated(link: ClientLink, message: StunMessage, code: 400 | 401 | 438): void {
+    const attributes = code === 400 ? [] : this.#challenge.attributesFor(link.remote);
     const answer = encodeAnswer(message, failure(code, ...attributes), undefined);
     if (this.#sendUnauthenticated(link, message, answer)) {
       this.#state.announce("requestAnswered", message.method, code);
@@ -252,9 +248,8 @@ export class TurnServer {
   /** Within the source's limit and the bound on amplification; false when it was not sent. */
   #sendUnauthenticated(link: ClientLink, request: StunMessage, answer: Uint8Array): boolean {
     if (link.transport === "udp" && !this.#state.isExempt(link.remote)) {
-      const headerBytes = (link.remote.family === 4 ? 20 : 40) + UDP_HEADER_BYTES;
-      const allowed = MAX_AMPLIFICATION * (request.bytes.length + headerBytes);
-      if (answer.length + headerBytes > allowed) return this.#refuse("amplification");
+      if (!isWithinAmplification(request.bytes.length, answer.length, link.remote.family))
+        return this.#refuse("amplification");
       if (!this.#limiter.take(link.remote)) return this.#refuse("rate-limited");
     }
     this.#state.counters.unauthenticatedAnswers++;
@@ -285,21 +280,4 @@ function unknownAttributes(message: StunMessage): number[] {
     if (isComprehensionRequired(type) && !UNDERSTOOD.has(type)) unknown.add(type);
   }
   return [...unknown];
-}
-
-/** With MESSAGE-INTEGRITY under `key`; without a key the answer is minimal: no reason phrase. */
-function encodeAnswer(request: StunMessage, answer: Answer, key: Uint8Array | undefined): Uint8Array {
-  const attributes =
-    answer.kind === "success"
-      ? answer.attributes
-      : [errorAttribute(answer.code, key !== undefined), ...answer.attributes];
-  return encodeMessage(
-    { method: request.method, messageClass: answer.kind, transactionId: request.transactionId },
-    attributes,
-    { integrityKey: key, fingerprint: request.fingerprintOffset >= 0 },
-  );
-}
-
-function errorAttribute(code: StunErrorCode, withReason: boolean): StunAttribute {
-  return withReason ? errorCodeAttribute(code) : errorCodeAttribute(code, "");
 }

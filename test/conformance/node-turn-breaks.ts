@@ -4,6 +4,7 @@ const CHANNEL_DATA = "ChannelData from a client does not reach the peer";
 const FAMILY = "drops what has a REQUESTED-ADDRESS-FAMILY";
 const EVEN_PORT = "drops what has an EVEN-PORT";
 const UNKNOWN = "drops what has an attribute that it does not know";
+const NO_SHA256 = "knows nothing of SHA-256";
 const NO_DENY_LIST = "accepts every address as a peer";
 
 export const BROKEN_BY_NODE_TURN: ReadonlyMap<string, string> = new Map([
@@ -20,6 +21,16 @@ export const BROKEN_BY_NODE_TURN: ReadonlyMap<string, string> = new Map([
   ["behind-integrity-ignored", "reads what stands behind MESSAGE-INTEGRITY"],
   ["unknown-required", UNKNOWN],
   ["unknown-optional", UNKNOWN],
+  ["password-algorithms-offered", NO_SHA256],
+  ["sha256-on-answers", NO_SHA256],
+  ["md5-chosen", NO_SHA256],
+  ["no-algorithm-chosen", NO_SHA256],
+  ["password-algorithms-bid-down", NO_SHA256],
+  ["sha256-wrong-key", NO_SHA256],
+  ["sha256-truncated", NO_SHA256],
+  ["behind-sha256-ignored", NO_SHA256],
+  ["userhash", NO_SHA256],
+  ["sha256-and-md5-side-by-side", NO_SHA256],
   ["allocate-without-transport", "reads a REQUESTED-TRANSPORT of one byte"],
   ["allocate-protocol-zero", "400 instead of 442"],
   ["allocate-retransmission", "a retransmission makes another allocation"],

@@ -10,6 +10,7 @@ import { DENY_LIST_RULES } from "./rules/deny-list.ts";
 import { HOSTILE_RULES } from "./rules/hostile.ts";
 import { LIMIT_RULES } from "./rules/limits.ts";
 import { OWN_ADDRESS_RULES } from "./rules/own-address.ts";
+import { PASSWORD_ALGORITHM_RULES } from "./rules/password-algorithms.ts";
 import { PERMISSION_RULES } from "./rules/permission.ts";
 import { REFRESH_RULES } from "./rules/refresh.ts";
 import { RESERVATION_RULES } from "./rules/reservation.ts";
@@ -18,6 +19,7 @@ import type { Rule } from "./target.ts";
 export const RULES: readonly Rule[] = [
   ...BINDING_RULES,
   ...AUTHENTICATION_RULES,
+  ...PASSWORD_ALGORITHM_RULES,
   ...ALLOCATE_RULES,
   ...ADDRESS_FAMILY_RULES,
   ...RESERVATION_RULES,

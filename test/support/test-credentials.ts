@@ -1,6 +1,7 @@
 /** Users whose passwords can change and whose credentials can expire while the relay runs, and users for whom neither is so. */
 
 import { longTermKey } from "../../src/stun/integrity.ts";
+import { userhash } from "../../src/stun/password-algorithm.ts";
 import type { CredentialVerifier, TurnUser } from "../../src/turn/ports.ts";
 import type { Credentials } from "./turn-request.ts";
 
@@ -26,8 +27,16 @@ export class TestCredentials implements CredentialVerifier {
   findUser(username: string): TurnUser | undefined {
     const password = this.#passwords.get(username);
     if (password === undefined || (this.#areExpired && !this.#lasting.has(username))) return undefined;
-    const keys = [longTermKey(username, this.#realm, password)];
+    const keys = {
+      md5: [longTermKey(username, this.#realm, password)],
+      sha256: [longTermKey(username, this.#realm, password, "sha256")],
+    };
     return { userId: username, keys, ...(this.#room && { room: this.#room }) };
+  }
+
+  usernameOf(hash: Uint8Array): string | undefined {
+    const names = [...this.#passwords.keys()];
+    return names.find((name) => Buffer.compare(userhash(name, this.#realm), hash) === 0);
   }
 
   rotate(): void {

@@ -8,7 +8,12 @@ import {
   readUnknownAttributes,
   readXorAddress,
 } from "../../src/stun/attributes.ts";
-import { verifyFingerprint, verifyIntegrity } from "../../src/stun/integrity.ts";
+import {
+  type IntegrityKind,
+  verifyFingerprint,
+  verifyIntegrity,
+  verifyIntegritySha256,
+} from "../../src/stun/integrity.ts";
 import { findAttribute, type StunMessage } from "../../src/stun/message.ts";
 import { ATTRIBUTE } from "../../src/stun/registry.ts";
 
@@ -35,12 +40,20 @@ export class TurnAnswer {
     return value && readErrorCode(value)?.code;
   }
 
-  /** Whether MESSAGE-INTEGRITY verifies under the key of the request. */
+  /** Which of the two it has; undefined for none, and for both, which no answer may have. */
+  get integrity(): IntegrityKind | undefined {
+    const { integrityOffset, integritySha256Offset } = this.message;
+    if (integrityOffset >= 0 === integritySha256Offset >= 0) return undefined;
+    return integrityOffset >= 0 ? "sha1" : "sha256";
+  }
+
+  /** Whether its MESSAGE-INTEGRITY, or MESSAGE-INTEGRITY-SHA256, verifies under the key of the request. */
   get isAuthentic(): boolean {
-    const { bytes, integrityOffset } = this.message;
-    return (
-      integrityOffset >= 0 && this.#key !== undefined && verifyIntegrity(bytes, integrityOffset, this.#key)
-    );
+    const { bytes, integrityOffset, integritySha256Offset } = this.message;
+    if (this.#key === undefined || this.integrity === undefined) return false;
+    return this.integrity === "sha1"
+      ? verifyIntegrity(bytes, integrityOffset, this.#key)
+      : verifyIntegritySha256(bytes, integritySha256Offset, this.#key);
   }
 
   /** "absent", "right" or "wrong". */
@@ -64,6 +77,10 @@ export class TurnAnswer {
 
   get nonce(): string | undefined {
     return this.#text(ATTRIBUTE.nonce);
+  }
+
+  get passwordAlgorithms(): Uint8Array | undefined {
+    return findAttribute(this.message, ATTRIBUTE.passwordAlgorithms);
   }
 
   get lifetimeSeconds(): number | undefined {

@@ -10,6 +10,7 @@ import {
   xorAddressAttribute,
 } from "../../src/stun/attributes.ts";
 import { decodeMessage, encodeMessage, findAttribute, type StunAttribute } from "../../src/stun/message.ts";
+import type { PasswordAlgorithm } from "../../src/stun/password-algorithm.ts";
 import { ATTRIBUTE, METHOD, PROTOCOL_UDP } from "../../src/stun/registry.ts";
 import type { PacketTransport } from "./endpoint.ts";
 import { Mailbox } from "./mailbox.ts";
@@ -48,6 +49,8 @@ export class TurnClient {
   readonly #waiting = new Map<string, (bytes: Uint8Array) => void>();
   #nonce: string | undefined;
   #realm: string | undefined;
+  /** As the last challenge had it. */
+  passwordAlgorithms: Uint8Array | undefined;
   credentials: Credentials;
   /** From Data indications and ChannelData. */
   readonly data: Mailbox<RelayedData>;
@@ -111,6 +114,12 @@ export class TurnClient {
       this.#learn(await this.ask(METHOD.allocate, [requestedTransportAttribute(PROTOCOL_UDP)]));
     }
     return { ...this.credentials, realm: this.#realm ?? "", nonce: this.#nonce ?? "", ...change };
+  }
+
+  /** What makes an authenticated request one of RFC 8489, with this algorithm. */
+  async withAlgorithm(algorithm: PasswordAlgorithm): Promise<Partial<Authentication>> {
+    await this.authentication();
+    return { algorithm, passwordAlgorithms: this.passwordAlgorithms };
   }
 
   /** An authenticated request, with `change` in what authenticates it. No second try at an error. */
@@ -181,6 +190,7 @@ export class TurnClient {
   #learn(answer: TurnAnswer): void {
     this.#realm = answer.realm ?? this.#realm;
     this.#nonce = answer.nonce ?? this.#nonce;
+    this.passwordAlgorithms = answer.passwordAlgorithms ?? this.passwordAlgorithms;
   }
 
   #receive(bytes: Uint8Array): void {

@@ -2,8 +2,13 @@
 
 import { randomBytes } from "node:crypto";
 import { textAttribute } from "../../src/stun/attributes.ts";
-import { longTermKey } from "../../src/stun/integrity.ts";
+import { type IntegrityKind, longTermKey } from "../../src/stun/integrity.ts";
 import { encodeMessage, type StunAttribute } from "../../src/stun/message.ts";
+import {
+  type PasswordAlgorithm,
+  passwordAlgorithmAttribute,
+  userhash,
+} from "../../src/stun/password-algorithm.ts";
 import { ATTRIBUTE } from "../../src/stun/registry.ts";
 
 export interface Credentials {
@@ -17,6 +22,13 @@ export interface Authentication extends Credentials {
   readonly nonce: string;
   /** Left out, though MESSAGE-INTEGRITY is there. */
   readonly omit?: readonly number[];
+  /** Of a client of RFC 8489: PASSWORD-ALGORITHM, and the list that it answers; without it one of RFC 5389. */
+  readonly algorithm?: PasswordAlgorithm;
+  readonly passwordAlgorithms?: Uint8Array | undefined;
+  /** USERHASH in the place of USERNAME. */
+  readonly isAnonymous?: boolean;
+  /** Default: "sha256" with an algorithm, "sha1" without. */
+  readonly integrity?: IntegrityKind | "both";
 }
 
 export interface RequestOptions {
@@ -29,8 +41,8 @@ export function newTransactionId(): Uint8Array {
   return randomBytes(12);
 }
 
-export function keyOf({ username, realm, password }: Authentication): Uint8Array {
-  return longTermKey(username, realm, password);
+export function keyOf({ username, realm, password, algorithm }: Authentication): Uint8Array {
+  return longTermKey(username, realm, password, algorithm);
 }
 
 /** A request; without `authentication` it carries its attributes only. */
@@ -46,16 +58,29 @@ export function encodeRequest(
     transactionId: options.transactionId ?? newTransactionId(),
   } as const;
   if (authentication === undefined) return encodeMessage(head, attributes, options);
-  const { username, realm, nonce, omit = [] } = authentication;
-  const proof = [
-    textAttribute(ATTRIBUTE.username, username),
-    textAttribute(ATTRIBUTE.realm, realm),
-    textAttribute(ATTRIBUTE.nonce, nonce),
-  ].filter(({ type }) => !omit.includes(type));
+  const { algorithm, integrity = algorithm === undefined ? "sha1" : "sha256", omit = [] } = authentication;
+  const proof = proofOf(authentication).filter(({ type }) => !omit.includes(type));
+  const key = keyOf(authentication);
   return encodeMessage(head, [...attributes, ...proof], {
-    integrityKey: keyOf(authentication),
+    integrityKey: integrity === "sha256" ? undefined : key,
+    integritySha256Key: integrity === "sha1" ? undefined : key,
     fingerprint: options.fingerprint === true,
   });
+}
+
+function proofOf(authentication: Authentication): StunAttribute[] {
+  const { username, realm, nonce, algorithm, passwordAlgorithms, isAnonymous = false } = authentication;
+  const proof: StunAttribute[] = [
+    isAnonymous
+      ? { type: ATTRIBUTE.userhash, value: userhash(username, realm) }
+      : textAttribute(ATTRIBUTE.username, username),
+    textAttribute(ATTRIBUTE.realm, realm),
+    textAttribute(ATTRIBUTE.nonce, nonce),
+  ];
+  if (passwordAlgorithms !== undefined)
+    proof.push({ type: ATTRIBUTE.passwordAlgorithms, value: passwordAlgorithms });
+  if (algorithm !== undefined) proof.push(passwordAlgorithmAttribute(algorithm));
+  return proof;
 }
 
 /** The message with one more attribute at its end, its length put right: behind MESSAGE-INTEGRITY, say. */

@@ -205,7 +205,7 @@ function install(
   relay: RelaySocket,
   next?: RelaySocket,
 ): Answer {
-  const { link, user, username, key } = request;
+  const { link, user, username, key, algorithm } = request;
   const nowMs = state.clock();
   const allocation = new Allocation({
     link,
@@ -213,6 +213,7 @@ function install(
     user,
     username,
     key,
+    algorithm,
     transactionId: request.message.transactionId,
     expiresAtMs: nowMs + lifetimeSeconds * 1000,
     nowMs,

@@ -52,7 +52,8 @@ export const AUTHENTICATION_RULES: readonly Rule[] = [
       const client = await target.client();
       const answer = await allocateAs(client, { password: "wrong" });
       await assertRefused(client, answer, 401);
-      assert.deepEqual(answer.attributeTypes.slice().sort(), [errorCode, realm, nonce].sort());
+      const types = answer.attributeTypes.filter((type) => type !== ATTRIBUTE.passwordAlgorithms);
+      assert.deepEqual(types.sort(), [errorCode, realm, nonce].sort());
     },
   },
   {

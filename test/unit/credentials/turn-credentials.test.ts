@@ -6,6 +6,7 @@ import {
   roomUser,
 } from "../../../src/credentials/turn-credentials.ts";
 import { longTermKey } from "../../../src/stun/integrity.ts";
+import { userhash } from "../../../src/stun/password-algorithm.ts";
 
 const REALM = "turnpike.test";
 const NOW = 1_800_000_000;
@@ -18,6 +19,14 @@ function verifier(options: { secrets?: string[]; users?: { name: string; passwor
     nowSeconds: () => NOW,
     ...options,
   });
+}
+
+/** The long-term keys of RFC 8489 section 9.2.2, in the order of the passwords. */
+function keysOf(username: string, passwords: readonly string[]) {
+  return {
+    md5: passwords.map((password) => longTermKey(username, REALM, password)),
+    sha256: passwords.map((password) => longTermKey(username, REALM, password, "sha256")),
+  };
 }
 
 describe("issued credentials", () => {
@@ -33,7 +42,7 @@ describe("issued credentials", () => {
     const { username, credential } = issueCredential("s", "ann", NOW + 1);
     expect(verifier().findUser(username)).toEqual({
       userId: "ann",
-      keys: [longTermKey(username, REALM, credential)],
+      keys: keysOf(username, [credential]),
     });
     for (const expiresAt of [NOW, NOW - 1, 0]) {
       expect(verifier().findUser(issueCredential("s", "ann", expiresAt).username)).toBeUndefined();
@@ -42,10 +51,9 @@ describe("issued credentials", () => {
 
   test("are accepted under every secret, the newest first", () => {
     const username = `${NOW + 60}:ann`;
-    const keys = ["new", "old"].map((secret) =>
-      longTermKey(username, REALM, issueCredential(secret, "ann", NOW + 60).credential),
-    );
-    expect(verifier({ secrets: ["new", "old"] }).findUser(username)?.keys).toEqual(keys);
+    const passwords = ["new", "old"].map((secret) => issueCredential(secret, "ann", NOW + 60).credential);
+    const { keys } = verifier({ secrets: ["new", "old"] }).findUser(username) ?? {};
+    expect(keys).toEqual(keysOf(username, passwords));
   });
 
   test("may name any user, also none", () => {
@@ -93,8 +101,22 @@ describe("static users", () => {
     for (const { name, password } of users) {
       expect(verifier({ users }).findUser(name)).toEqual({
         userId: name,
-        keys: [longTermKey(name, REALM, password)],
+        keys: keysOf(name, [password]),
       });
+    }
+  });
+
+  test("are found by their USERHASH in this realm; nobody else has one", () => {
+    const { usernameOf } = verifier({ users });
+    for (const { name } of users) expect(usernameOf(userhash(name, REALM))).toBe(name);
+    for (const hash of [
+      userhash("ann", "elsewhere.test"),
+      userhash("bob", REALM),
+      userhash(issueCredential("s", "ann", NOW + 60).username, REALM),
+      userhash("ann", REALM).subarray(0, 31),
+      new Uint8Array(),
+    ]) {
+      expect(usernameOf(hash)).toBeUndefined();
     }
   });
 

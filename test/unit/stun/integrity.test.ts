@@ -1,7 +1,12 @@
 import { createHmac } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { textAttribute } from "../../../src/stun/attributes.ts";
-import { longTermKey, verifyFingerprint, verifyIntegrity } from "../../../src/stun/integrity.ts";
+import {
+  longTermKey,
+  verifyFingerprint,
+  verifyIntegrity,
+  verifyIntegritySha256,
+} from "../../../src/stun/integrity.ts";
 import { decodeMessage, encodeMessage, type StunMessage } from "../../../src/stun/message.ts";
 import { ATTRIBUTE, METHOD } from "../../../src/stun/registry.ts";
 
@@ -68,6 +73,59 @@ describe("MESSAGE-INTEGRITY", () => {
     const view = arena.subarray(33, 33 + bytes.length);
     expect(verifyIntegrity(view, decode(view).integrityOffset, key)).toBe(true);
     expect(Buffer.from(view)).toEqual(Buffer.from(bytes));
+  });
+});
+
+describe("MESSAGE-INTEGRITY-SHA256", () => {
+  const bytes = encodeMessage(head, [username], { integritySha256Key: key });
+  const { integritySha256Offset: offset } = decode(bytes);
+  const SHORTEST = 16;
+
+  /** The value cut to so many bytes, which changes the length that is hashed. */
+  function truncated(length: number): Uint8Array {
+    const head = Buffer.from(bytes.subarray(0, offset));
+    head.writeUInt16BE(offset + 4 + length - 20, 2);
+    const header = Buffer.from([0x00, 0x1c, 0x00, length]);
+    const value = createHmac("sha256", key).update(head).digest().subarray(0, length);
+    const shorter = Buffer.concat([head, header, value, Buffer.alloc(-length & 3)]);
+    shorter.writeUInt16BE(shorter.length - 20, 2);
+    return shorter;
+  }
+
+  test("is HMAC-SHA256 over what stands before it, MESSAGE-INTEGRITY too", () => {
+    expect(Buffer.from(bytes.subarray(-32))).toEqual(
+      createHmac("sha256", key).update(bytes.subarray(0, offset)).digest(),
+    );
+    const both = encodeMessage(head, [username], {
+      integrityKey: key,
+      integritySha256Key: key,
+      fingerprint: true,
+    });
+    const { integrityOffset, integritySha256Offset, fingerprintOffset } = decode(both);
+    expect(verifyIntegrity(both, integrityOffset, key)).toBe(true);
+    expect(verifyIntegritySha256(both, integritySha256Offset, key)).toBe(true);
+    expect(verifyFingerprint(both, fingerprintOffset)).toBe(true);
+  });
+
+  test("verifies truncated where the usage allows it: 16 to 32 bytes in multiples of 4", () => {
+    for (const length of [16, 20, 24, 28, 32]) {
+      expect(verifyIntegritySha256(truncated(length), offset, key, SHORTEST), `${length}`).toBe(true);
+    }
+    for (const length of [0, 4, 12, 15, 17, 18, 31]) {
+      expect(verifyIntegritySha256(truncated(length), offset, key, SHORTEST), `${length}`).toBe(false);
+    }
+  });
+
+  test("does not verify truncated where the usage says nothing, nor too long, nor under another key", () => {
+    for (const length of [0, 16, 28])
+      expect(verifyIntegritySha256(truncated(length), offset, key)).toBe(false);
+    const long = append(
+      encodeMessage(head, [username]),
+      Buffer.concat([Buffer.from("001c0024", "hex"), Buffer.alloc(36)]),
+    );
+    expect(verifyIntegritySha256(long, offset, key, SHORTEST)).toBe(false);
+    expect(verifyIntegritySha256(bytes, offset, longTermKey("alice", "example.org", "Secret"))).toBe(false);
+    expect(verifyIntegritySha256(bytes, offset, key)).toBe(true);
   });
 });
 

@@ -45,11 +45,20 @@ it("a nonce of another issuer, a changed one and anything else is not valid", ()
     issuerAt(0).nonces.issue(CLIENT),
     ...changed,
     "",
-    "x".repeat(16),
+    "x".repeat(15),
     `${nonce}=`,
-    "é".repeat(16),
+    "é".repeat(15),
   ]) {
     expect(nonces.isValid(forged, CLIENT), forged).toBe(false);
+  }
+});
+
+it("a nonce starts with its issuer's cookie, and is not valid with another or none", () => {
+  const nonces = new NonceIssuer(() => 0, "cookieAAAB");
+  const nonce = nonces.issue(CLIENT);
+  expect(nonces.isValid(nonce, CLIENT)).toBe(true);
+  for (const changed of [nonce.replace("AAAB", "AAAA"), nonce.slice(10), `cookieAAA${nonce}`]) {
+    expect(nonces.isValid(changed, CLIENT), changed).toBe(false);
   }
 });
 
@@ -60,6 +69,7 @@ it("a nonce from the future is not valid: a clock that went back lets nothing li
   expect(nonces.isValid(nonce, CLIENT)).toBe(false);
 });
 
-it("a nonce is 16 characters, because it travels in an unauthenticated answer", () => {
-  expect(issuerAt(0).nonces.issue(CLIENT)).toMatch(/^[A-Za-z0-9_-]{16}$/);
+it("a nonce is 15 characters behind its cookie, because it travels in an unauthenticated answer", () => {
+  expect(issuerAt(0).nonces.issue(CLIENT)).toMatch(/^[A-Za-z0-9_-]{15}$/);
+  expect(new NonceIssuer(() => 0, "cookie").issue(CLIENT)).toMatch(/^cookie[A-Za-z0-9_-]{15}$/);
 });
