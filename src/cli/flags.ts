@@ -96,11 +96,7 @@ function addSetting(command: Command, setting: Setting): void {
   if (setting.default !== false) {
     const no = flag.replace("--", "--no-");
     // Alone, a --no- flag would make commander's default true: what was not given stays undefined here.
-    command.addOption(
-      new Option(no, setting.default === true ? `not: ${about}` : `not ${flag}`)
-        .default(undefined)
-        .helpGroup(`${setting.group}:`),
-    );
+    command.addOption(new Option(no, setting.aboutWithout).default(undefined).helpGroup(`${setting.group}:`));
     command.setOptionValue(attributeOf(flag), undefined);
   }
 }

@@ -226,10 +226,12 @@ export const schema = z.strictObject(
     createOnJoin: setting(toggle().default(true), {
       group: "Rooms",
       about: "join makes a room that is not there; else only create does",
+      aboutWithout: "only create makes rooms; to join one that is not there is an error",
     }),
     clearOnLeave: setting(toggle().optional(), {
       group: "Rooms",
       about: "whoever leaves ends the call for all",
+      aboutWithout: "whoever leaves takes only itself out of the room",
       defaultText: "in rooms of two",
     }),
     resumeSeconds: setting(whole(0, 600).default(15), {

@@ -10,6 +10,8 @@ export interface SettingInfo {
   readonly value?: string;
   /** One sentence: what it is for, and its unit. */
   readonly about: string;
+  /** Of a switch that can be on: what it is like without. */
+  readonly aboutWithout?: string;
   /** Flag and environment variable when they are not the key's own: `secret` for `secrets`. */
   readonly name?: string;
   /** How the default reads in `--help` where it depends on something. */
