@@ -48,7 +48,7 @@ describe("with nothing said", () => {
   ])("a room of %i decides the call's end and the quota", (roomSize, clearOnLeave, quota) => {
     const config = parse({ roomSize });
     expect(config.clearOnLeave).toBe(clearOnLeave);
-    expect(config.limits.maxAllocationsPerUser).toBe(quota);
+    expect(config.limits.maxAllocationsPerMember).toBe(quota);
   });
 });
 
