@@ -6,12 +6,13 @@ import type { Environment, TimerId } from "./environment.ts";
 import { describeCause, TurnpikeError } from "./errors.ts";
 import type { CallEvents, ClosedReason } from "./events.ts";
 import { IceSettings } from "./ice-settings.ts";
+import type { Resumption } from "./join-request.ts";
 import { findSender, LocalMedia } from "./local-media.ts";
 import type { JoinOptions } from "./options.ts";
 import type { Peer, PeerSession } from "./peer.ts";
 import { PeerTable } from "./peer-table.ts";
 import type { Request } from "./requests.ts";
-import { type JoinedMessage, type JoinKind, type Resumption, Signaling } from "./signaling.ts";
+import { type JoinedMessage, type JoinKind, Signaling } from "./signaling.ts";
 
 type MemberMessage = Extract<ServerMessage, { type: "message" }>;
 

@@ -2,7 +2,7 @@
 
 import type { Environment } from "./environment.ts";
 import { TurnpikeError } from "./errors.ts";
-import type { Resumption } from "./signaling.ts";
+import type { Resumption } from "./join-request.ts";
 
 export interface JoinOptions {
   /** The server: `https://host`, or the WebSocket itself: `wss://host/signal`. Default: where the page comes from. */

@@ -15,24 +15,15 @@ import type { ServerMessage } from "../signaling/protocol.ts";
 import { Backoff } from "./backoff.ts";
 import type { Environment, SocketLike, TimerId } from "./environment.ts";
 import { describeCause, TurnpikeError } from "./errors.ts";
+import { freshRequest, type JoinRequestOptions, type Resumption, resumeRequest } from "./join-request.ts";
 import { Outbound } from "./outbound.ts";
 import type { Reply, Request } from "./requests.ts";
 import { readServerMessage } from "./server-message.ts";
 
 export type JoinedMessage = Extract<ServerMessage, { type: "joined" }>;
 
-/** What takes a seat back: of this connection, or kept by a page over a reload. */
-export interface Resumption {
-  readonly resumeToken: string;
-  readonly lastSeq: number;
-}
-
-export interface SignalingOptions {
+export interface SignalingOptions extends JoinRequestOptions {
   readonly url: string;
-  readonly create: boolean;
-  readonly room: string;
-  readonly name: string | undefined;
-  readonly token: string | undefined;
   readonly resume: Resumption | undefined;
 }
 
@@ -56,7 +47,6 @@ type State =
   | { readonly kind: "waiting"; readonly timer: TimerId }
   | { readonly kind: "closed" };
 
-const PROTOCOL_VERSION = 1;
 const CLOSE_REPLACED = 4001;
 const CLOSE_UNAUTHORIZED = 4003;
 
@@ -231,32 +221,18 @@ export class Signaling {
   // ---- joining
 
   #sendJoin(socket: SocketLike): void {
-    const token = this.#resumeToken;
-    const lastSeq = this.#lastSeq;
-    const kind = token === undefined ? "fresh" : "resume";
-    const join: Request =
-      token === undefined
-        ? this.#freshJoin()
-        : { type: "join", v: PROTOCOL_VERSION, resumeToken: token, lastSeq };
+    const { resumption } = this;
+    const kind = resumption === undefined ? "fresh" : "resume";
+    const join =
+      resumption === undefined
+        ? freshRequest(this.#options, this.#first !== undefined)
+        : resumeRequest(resumption);
     const { ref, reply } = this.#outbound.requestOn(socket, join);
     this.#joinRef = ref;
     reply.then(
       () => undefined,
       (error: TurnpikeError) => this.#joinRefused(socket, kind, error),
     );
-  }
-
-  #freshJoin(): Request {
-    const { create, room, name, token } = this.#options;
-    // Who created the room joins it again: it may live on with the others in it.
-    const type = create && this.#first !== undefined ? "create" : "join";
-    return {
-      type,
-      v: PROTOCOL_VERSION,
-      room,
-      ...(name === undefined ? {} : { name }),
-      ...(token === undefined ? {} : { token }),
-    };
   }
 
   #joinRefused(socket: SocketLike, kind: "fresh" | "resume", error: TurnpikeError): void {
