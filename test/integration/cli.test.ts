@@ -3,7 +3,7 @@
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
 import { main } from "../../src/cli/main.ts";
 import { createFakeTerminal } from "../support/fake-terminal.ts";
-import { openHandles } from "../support/handles.ts";
+import { handlesSince, openHandles } from "../support/handles.ts";
 import { type OccupiedPort, occupyTcpPort, occupyUdpPort } from "../support/occupied-port.ts";
 import { SignalingClient } from "../support/signaling-client.ts";
 
@@ -23,7 +23,7 @@ beforeAll(async () => {
 /** Whatever happened: no port, no timer and no listener of ours is left. */
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-  await expect.poll(openHandles, { interval: 10, timeout: 3000 }).toEqual(before.handles);
+  await expect.poll(() => handlesSince(before.handles), { interval: 10, timeout: 3000 }).toEqual([]);
   expect(listenersOfSignals()).toEqual(before.listeners);
 });
 

@@ -15,7 +15,7 @@ import {
 } from "../../src/server.ts";
 import type { IpAddress } from "../../src/stun/address.ts";
 import { parseIp } from "../../src/stun/address.ts";
-import { openHandles } from "../support/handles.ts";
+import { handlesSince, openHandles } from "../support/handles.ts";
 import { createSelfSignedCertificate } from "../support/self-signed.ts";
 import { SignalingClient } from "../support/signaling-client.ts";
 import { LOOPBACK_4, LOOPBACK_6, testConfig } from "../support/test-config.ts";
@@ -266,7 +266,7 @@ describe("a start that fails", () => {
       ["turn", "EADDRINUSE", turnPort],
       ["admin", "EADDRINUSE", adminPort],
     ]);
-    expect(await openHandles()).toEqual(before);
+    expect(await handlesSince(before)).toEqual([]);
     for (const cleanup of cleanups.splice(0, 3)) await cleanup();
     expect(portOf(await server.start(), "http")).toBe(httpPort);
   });

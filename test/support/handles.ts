@@ -6,3 +6,13 @@ export async function openHandles(): Promise<string[]> {
     .filter((name) => !/Req(Promise)?$|^FSReq|^Immediate$|^TickObject$/.test(name))
     .sort();
 }
+
+/** What is open now and was not before; what others have closed meanwhile (a timer of fetch) is no concern. */
+export async function handlesSince(before: readonly string[]): Promise<string[]> {
+  const rest = [...before];
+  return (await openHandles()).filter((name) => {
+    const index = rest.indexOf(name);
+    if (index >= 0) rest.splice(index, 1);
+    return index < 0;
+  });
+}
