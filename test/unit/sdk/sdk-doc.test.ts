@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, onTestFinished, test } from "vitest";
 import type * as client from "../../../src/sdk/client.ts";
+import { ERROR_CODES } from "../../support/error-codes.ts";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const DOC = readFileSync(join(ROOT, "docs/sdk.md"), "utf8");
@@ -87,20 +88,7 @@ const EVENTS: { [Name in keyof client.CallEvents]: Partial<Names<FieldOf<client.
 type FieldOf<Event> = Event extends unknown ? keyof Event : never;
 
 const CODES: Names<client.TurnpikeErrorCode> = {
-  "bad-message": true,
-  "too-large": true,
-  "rate-limited": true,
-  "not-joined": true,
-  "already-joined": true,
-  "room-full": true,
-  "room-exists": true,
-  "room-not-found": true,
-  "peer-not-found": true,
-  unauthorized: true,
-  "resume-failed": true,
-  draining: true,
-  unavailable: true,
-  "server-full": true,
+  ...ERROR_CODES,
   "connection-failed": true,
   "connection-lost": true,
   closed: true,

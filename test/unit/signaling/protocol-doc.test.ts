@@ -2,29 +2,14 @@
 
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { CLOSE_CODES, type ErrorCode, type ServerMessage } from "../../../src/signaling/protocol.ts";
+import { CLOSE_CODES, type ServerMessage } from "../../../src/signaling/protocol.ts";
 import { readMessage } from "../../../src/signaling/schemas.ts";
+import { ERROR_CODES } from "../../support/error-codes.ts";
 import { Bench, type Client } from "./bench.ts";
 
 const DOC = readFileSync(new URL("../../../docs/protocol.md", import.meta.url), "utf8");
 
-/** Every code and every type: the compiler sees to it that none is missing. */
-const ERROR_CODES: Record<ErrorCode, true> = {
-  "bad-message": true,
-  "too-large": true,
-  "rate-limited": true,
-  "not-joined": true,
-  "already-joined": true,
-  "room-full": true,
-  "room-exists": true,
-  "room-not-found": true,
-  "peer-not-found": true,
-  unauthorized: true,
-  "resume-failed": true,
-  draining: true,
-  unavailable: true,
-  "server-full": true,
-};
+/** Every type: the compiler sees to it that none is missing. */
 const SERVER_TYPES: Record<ServerMessage["type"], true> = {
   ok: true,
   error: true,
