@@ -23,11 +23,15 @@ export function createRelayLog(logger: Logger): TurnEvents {
   };
 }
 
-function describe({ userId, client, transport, relayedAddress }: AllocationSummary): object {
+function describe(allocation: AllocationSummary): object {
+  const { userId, client, transport, relayedAddress, additionalRelayedAddress } = allocation;
   return {
     user: userId,
     client: formatTransportAddress(client),
     transport,
     relayedAddress: formatTransportAddress(relayedAddress),
+    ...(additionalRelayedAddress && {
+      additionalRelayedAddress: formatTransportAddress(additionalRelayedAddress),
+    }),
   };
 }

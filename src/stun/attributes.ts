@@ -168,6 +168,21 @@ export function errorCodeAttribute(code: StunErrorCode, reason: string = ERROR_R
   return { type: ATTRIBUTE.errorCode, value };
 }
 
+/** ADDRESS-ERROR-CODE (RFC 8656 section 18.12): why no relayed address of this family was had. */
+export function addressErrorCodeAttribute(family: IpFamily, code: StunErrorCode): StunAttribute {
+  const { value } = errorCodeAttribute(code);
+  value[0] = family === 4 ? FAMILY_IPV4 : FAMILY_IPV6;
+  return { type: ATTRIBUTE.addressErrorCode, value };
+}
+
+export function readAddressErrorCode(
+  value: Uint8Array,
+): (ErrorCode & { readonly family: IpFamily }) | undefined {
+  const error = readErrorCode(value);
+  const family = value[0] === FAMILY_IPV4 ? 4 : value[0] === FAMILY_IPV6 ? 6 : undefined;
+  return error === undefined || family === undefined ? undefined : { ...error, family };
+}
+
 /** UNKNOWN-ATTRIBUTES: the types, in order. */
 export function readUnknownAttributes(value: Uint8Array): number[] | undefined {
   if (value.length % 2 !== 0) return undefined;

@@ -1,6 +1,12 @@
-/** One allocation (RFC 8656 section 3.2): a client's 5-tuple, its relayed address, its permissions and channels. */
+/** One allocation (RFC 8656 section 6): a client's 5-tuple, its relayed addresses, their permissions and channels. */
 
-import { type IpAddress, sameIp, sameTransportAddress, type TransportAddress } from "../stun/address.ts";
+import {
+  type IpAddress,
+  type IpFamily,
+  sameIp,
+  sameTransportAddress,
+  type TransportAddress,
+} from "../stun/address.ts";
 import type { PasswordAlgorithm } from "../stun/password-algorithm.ts";
 import type {
   AllocationSummary,
@@ -17,9 +23,24 @@ export const PERMISSION_LIFETIME_MS = 300_000;
 /** RFC 8656 section 12: a channel binding lasts 10 minutes unless it is refreshed. */
 export const CHANNEL_LIFETIME_MS = 600_000;
 
+/** One of an allocation's relayed addresses: at most one of each family, each with a lifetime of its own. */
+export interface AllocationRelay {
+  readonly family: IpFamily;
+  readonly socket: RelaySocket;
+  expiresAtMs: number;
+}
+
+/** Why one of two relayed addresses was not had: ADDRESS-ERROR-CODE. */
+export interface AddressError {
+  readonly family: IpFamily;
+  readonly code: 440 | 508;
+}
+
 /** Lets packets pass to and from every port of one IP address. */
 export interface Permission {
   readonly ip: IpAddress;
+  /** The relayed address that it belongs to: nothing passes when that one is over. */
+  readonly relay: AllocationRelay;
   /** Fixed when it was installed: never "denied". */
   readonly verdict: Exclude<RelayTargetVerdict, "denied">;
   expiresAtMs: number;
@@ -35,7 +56,8 @@ export interface ChannelBinding {
 
 export interface AllocationInit {
   readonly link: ClientLink;
-  readonly relay: RelaySocket;
+  /** One or two, of different families. */
+  readonly sockets: readonly RelaySocket[];
   readonly user: TurnUser;
   readonly username: string;
   readonly key: Uint8Array;
@@ -47,12 +69,14 @@ export interface AllocationInit {
   readonly nowMs: number;
   /** The RESERVATION-TOKEN that came with it. */
   readonly reservationToken?: Uint8Array | undefined;
+  readonly addressErrors: readonly AddressError[];
 }
 
 export class Allocation implements RelayCounts {
   readonly kind = "allocation";
   readonly link: ClientLink;
-  readonly relay: RelaySocket;
+  /** Never empty: with the last one the allocation ends. */
+  readonly relays: AllocationRelay[];
   readonly user: TurnUser;
   readonly username: string;
   /** Kept for life, so that a rotated secret does not break a Refresh. */
@@ -60,7 +84,7 @@ export class Allocation implements RelayCounts {
   readonly algorithm: PasswordAlgorithm;
   readonly transactionId: Uint8Array;
   readonly reservationToken: Uint8Array | undefined;
-  expiresAtMs: number;
+  readonly addressErrors: readonly AddressError[];
   /** When it last carried a packet; at first, when it was made. */
   lastRelayedAtMs: number;
   sentPackets = 0;
@@ -70,24 +94,49 @@ export class Allocation implements RelayCounts {
   /** A few each: a short list is faster than a Map, and smaller. */
   readonly permissions: Permission[] = [];
   readonly channels: ChannelBinding[] = [];
+  /** As they were when it was made. */
+  readonly #relayedAddresses: readonly TransportAddress[];
 
   constructor(init: AllocationInit) {
     this.link = init.link;
-    this.relay = init.relay;
+    this.relays = init.sockets.map((socket) => ({
+      family: socket.relayedAddress.family,
+      socket,
+      expiresAtMs: init.expiresAtMs,
+    }));
+    this.#relayedAddresses = init.sockets.map(({ relayedAddress }) => relayedAddress);
     this.user = init.user;
     this.username = init.username;
     this.key = init.key;
     this.algorithm = init.algorithm;
     this.transactionId = init.transactionId;
     this.reservationToken = init.reservationToken;
-    this.expiresAtMs = init.expiresAtMs;
+    this.addressErrors = init.addressErrors;
     this.lastRelayedAtMs = init.nowMs;
+  }
+
+  /** When the last of its relayed addresses is over. */
+  get expiresAtMs(): number {
+    let last = Number.NEGATIVE_INFINITY;
+    for (const { expiresAtMs } of this.relays) if (expiresAtMs > last) last = expiresAtMs;
+    return last;
+  }
+
+  relayOf(family: IpFamily): AllocationRelay | undefined {
+    return this.relays.find((relay) => relay.family === family);
+  }
+
+  /** Forgets one of two relayed addresses, with its permissions and channels; those of the other stay (section 8.1). */
+  dropRelay(dropped: AllocationRelay): void {
+    removeWhere(this.relays, (relay) => relay === dropped);
+    removeWhere(this.channels, ({ permission }) => permission.relay === dropped);
+    removeWhere(this.permissions, ({ relay }) => relay === dropped);
   }
 
   /** The live permission for this address, if any. */
   permissionFor(ip: IpAddress, nowMs: number): Permission | undefined {
     for (const permission of this.permissions) {
-      if (sameIp(permission.ip, ip)) return permission.expiresAtMs > nowMs ? permission : undefined;
+      if (sameIp(permission.ip, ip)) return isLive(permission, nowMs) ? permission : undefined;
     }
     return undefined;
   }
@@ -111,14 +160,14 @@ export class Allocation implements RelayCounts {
   }
 
   /** Installs or refreshes the permission for this address (RFC 8656 section 9). */
-  permit(ip: IpAddress, verdict: Permission["verdict"], nowMs: number): Permission {
+  permit(relay: AllocationRelay, ip: IpAddress, verdict: Permission["verdict"], nowMs: number): Permission {
     const expiresAtMs = nowMs + PERMISSION_LIFETIME_MS;
     const known = this.permissions.find((permission) => sameIp(permission.ip, ip));
     if (known !== undefined) {
       known.expiresAtMs = expiresAtMs;
       return known;
     }
-    const permission = { ip, verdict, expiresAtMs };
+    const permission = { ip, relay, verdict, expiresAtMs };
     this.permissions.push(permission);
     // A channel may have outlived the permission that it was bound with.
     for (const channel of this.channels) {
@@ -129,23 +178,28 @@ export class Allocation implements RelayCounts {
 
   /** Forgets expired permissions and channels. */
   forgetExpired(nowMs: number): void {
-    removeExpired(this.channels, nowMs);
-    removeExpired(this.permissions, nowMs);
+    removeWhere(this.channels, ({ expiresAtMs }) => expiresAtMs <= nowMs);
+    removeWhere(this.permissions, ({ expiresAtMs }) => expiresAtMs <= nowMs);
   }
 
   summary(): AllocationSummary {
+    const [relayedAddress, additionalRelayedAddress] = this.#relayedAddresses;
     return {
       userId: this.user.userId,
       ...this.user.room,
       client: this.link.remote,
       transport: this.link.transport,
-      relayedAddress: this.relay.relayedAddress,
+      relayedAddress: relayedAddress as TransportAddress,
+      ...(additionalRelayedAddress && { additionalRelayedAddress }),
     };
   }
 }
 
-function removeExpired(list: { readonly expiresAtMs: number }[], nowMs: number): void {
-  for (let i = list.length - 1; i >= 0; i--) {
-    if ((list[i]?.expiresAtMs ?? 0) <= nowMs) list.splice(i, 1);
-  }
+/** Whether packets may pass by it. */
+export function isLive(permission: Permission, nowMs: number): boolean {
+  return permission.expiresAtMs > nowMs && permission.relay.expiresAtMs > nowMs;
+}
+
+function removeWhere<Item>(list: Item[], isMeant: (item: Item) => boolean): void {
+  for (let i = list.length - 1; i >= 0; i--) if (isMeant(list[i] as Item)) list.splice(i, 1);
 }

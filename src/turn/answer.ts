@@ -5,15 +5,21 @@ import type { PasswordAlgorithm } from "../stun/password-algorithm.ts";
 import type { StunErrorCode } from "../stun/registry.ts";
 import type { ClientLink, TurnUser } from "./ports.ts";
 
+export interface ErrorAnswer {
+  readonly kind: "error";
+  readonly code: StunErrorCode;
+  readonly attributes: readonly StunAttribute[];
+}
+
 export type Answer =
   | { readonly kind: "success"; readonly attributes: readonly StunAttribute[] }
-  | { readonly kind: "error"; readonly code: StunErrorCode; readonly attributes: readonly StunAttribute[] };
+  | ErrorAnswer;
 
 export function success(...attributes: readonly StunAttribute[]): Answer {
   return { kind: "success", attributes };
 }
 
-export function failure(code: StunErrorCode, ...attributes: readonly StunAttribute[]): Answer {
+export function failure(code: StunErrorCode, ...attributes: readonly StunAttribute[]): ErrorAnswer {
   return { kind: "error", code, attributes };
 }
 

@@ -142,6 +142,8 @@ export interface AllocationSummary {
   readonly client: TransportAddress;
   readonly transport: ClientTransport;
   readonly relayedAddress: TransportAddress;
+  /** The IPv6 one of two. */
+  readonly additionalRelayedAddress?: TransportAddress;
 }
 
 /** What an allocation has carried: sent to relay targets, received from them. */

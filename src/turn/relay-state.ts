@@ -1,7 +1,7 @@
 /** What the relay's handlers share: its settings, its tables and its counters. */
 
 import type { IpAddress } from "../stun/address.ts";
-import type { Allocation } from "./allocation.ts";
+import type { Allocation, AllocationRelay } from "./allocation.ts";
 import type { AllocationTable } from "./allocation-table.ts";
 import type {
   AllocationEnd,
@@ -85,11 +85,36 @@ export function createTurnCounters(): TurnCounters {
   };
 }
 
-/** Ends an allocation: its port is free and its 5-tuple too when this returns. Idempotent. */
+/** Ends an allocation: its ports are free and its 5-tuple too when this returns. Idempotent. */
 export function closeAllocation(state: RelayState, allocation: Allocation, why: AllocationEnd): void {
   if (!state.table.remove(allocation)) return;
-  allocation.relay.close();
+  for (const { socket } of allocation.relays) socket.close();
   allocation.link.holding = undefined;
   allocation.link.release();
   state.announce("allocationClosed", allocation.summary(), why, allocation);
+}
+
+/** Ends one relayed address, and with the last one the allocation. */
+export function closeRelay(
+  state: RelayState,
+  allocation: Allocation,
+  relay: AllocationRelay,
+  why: AllocationEnd,
+): void {
+  if (allocation.relays.length === 1) return closeAllocation(state, allocation, why);
+  state.table.removeRelay(allocation, relay);
+  allocation.dropRelay(relay);
+  relay.socket.close();
+}
+
+/** Ends what is over of an allocation; true when that is all of it. */
+export function closeExpired(state: RelayState, allocation: Allocation, nowMs: number): boolean {
+  const isOver = allocation.expiresAtMs <= nowMs;
+  if (isOver) {
+    closeAllocation(state, allocation, "expired");
+  } else {
+    for (const relay of [...allocation.relays])
+      if (relay.expiresAtMs <= nowMs) closeRelay(state, allocation, relay, "expired");
+  }
+  return isOver;
 }

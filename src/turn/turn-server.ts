@@ -30,6 +30,7 @@ import { receiveChannelData, receiveSendIndication } from "./handlers/relay-data
 import type { ClientLink, CredentialVerifier, TurnEvents, TurnUser } from "./ports.ts";
 import {
   closeAllocation,
+  closeExpired,
   createAnnounce,
   createTurnCounters,
   type RelayState,
@@ -130,8 +131,7 @@ export class TurnServer {
   sweep(): void {
     const nowMs = this.#state.clock();
     for (const allocation of this.#state.table) {
-      if (allocation.expiresAtMs <= nowMs) closeAllocation(this.#state, allocation, "expired");
-      else allocation.forgetExpired(nowMs);
+      if (!closeExpired(this.#state, allocation, nowMs)) allocation.forgetExpired(nowMs);
     }
     this.#state.reservations.sweep(nowMs);
   }
@@ -213,9 +213,8 @@ export class TurnServer {
   /** An allocation whose lifetime is over ends here, before its key can vouch for anybody. */
   #liveAllocationOf(link: ClientLink, nowMs: number): Allocation | undefined {
     const allocation = allocationOf(link);
-    if (allocation === undefined || allocation.expiresAtMs > nowMs) return allocation;
-    closeAllocation(this.#state, allocation, "expired");
-    return undefined;
+    if (allocation === undefined || closeExpired(this.#state, allocation, nowMs)) return undefined;
+    return allocation;
   }
 
   #dispatch(

@@ -5,6 +5,7 @@
 
 import assert from "node:assert/strict";
 import { formatTransportAddress, type TransportAddress } from "../../src/stun/address.ts";
+import type { StunAttribute } from "../../src/stun/message.ts";
 import type { TurnAnswer } from "../support/turn-answer.ts";
 import type { AllocateOptions, TurnClient } from "../support/turn-client.ts";
 import type { Peer } from "./target.ts";
@@ -54,6 +55,19 @@ export async function allocate(client: TurnClient, options?: AllocateOptions): P
   const { relayedAddress } = answer;
   assert.ok(relayedAddress, "Allocate answers with XOR-RELAYED-ADDRESS");
   return relayedAddress;
+}
+
+/** Allocates an address of each family: IPv4 and IPv6. */
+export async function allocateBoth(
+  client: TurnClient,
+  attributes: readonly StunAttribute[] = [],
+): Promise<readonly [TransportAddress, TransportAddress]> {
+  const answer = await client.allocate({ isDual: true, attributes });
+  assertSuccess(answer, "Allocate with ADDITIONAL-ADDRESS-FAMILY");
+  const [ipv4, ipv6, ...more] = answer.relayedAddresses;
+  assert.ok(ipv4 && ipv6, "two addresses");
+  assert.deepEqual([ipv4.family, ipv6.family, more.length, answer.addressError], [4, 6, 0, undefined]);
+  return [ipv4, ipv6];
 }
 
 /** The packets are not answered, and the client is served afterwards. */

@@ -7,6 +7,8 @@ import { BINDING_RULES } from "./rules/binding.ts";
 import { CHANNEL_RULES } from "./rules/channel.ts";
 import { DATA_RULES } from "./rules/data.ts";
 import { DENY_LIST_RULES } from "./rules/deny-list.ts";
+import { DUAL_ALLOCATION_RULES } from "./rules/dual-allocation.ts";
+import { DUAL_REFRESH_RULES } from "./rules/dual-refresh.ts";
 import { HOSTILE_RULES } from "./rules/hostile.ts";
 import { LIMIT_RULES } from "./rules/limits.ts";
 import { OWN_ADDRESS_RULES } from "./rules/own-address.ts";
@@ -22,8 +24,10 @@ export const RULES: readonly Rule[] = [
   ...PASSWORD_ALGORITHM_RULES,
   ...ALLOCATE_RULES,
   ...ADDRESS_FAMILY_RULES,
+  ...DUAL_ALLOCATION_RULES,
   ...RESERVATION_RULES,
   ...REFRESH_RULES,
+  ...DUAL_REFRESH_RULES,
   ...PERMISSION_RULES,
   ...CHANNEL_RULES,
   ...DATA_RULES,

@@ -1,7 +1,8 @@
 /** A response as a client sees it. */
 
-import type { TransportAddress } from "../../src/stun/address.ts";
+import type { IpFamily, TransportAddress } from "../../src/stun/address.ts";
 import {
+  readAddressErrorCode,
   readErrorCode,
   readText,
   readUint32,
@@ -94,6 +95,20 @@ export class TurnAnswer {
 
   get relayedAddress(): TransportAddress | undefined {
     return this.#address(ATTRIBUTE.xorRelayedAddress);
+  }
+
+  /** All of them, in order. */
+  get relayedAddresses(): TransportAddress[] {
+    const { attributes, transactionId } = this.message;
+    return attributes.flatMap(({ type, value }) =>
+      type === ATTRIBUTE.xorRelayedAddress ? (readXorAddress(value, transactionId) ?? []) : [],
+    );
+  }
+
+  get addressError(): { readonly family: IpFamily; readonly code: number } | undefined {
+    const value = findAttribute(this.message, ATTRIBUTE.addressErrorCode);
+    const error = value && readAddressErrorCode(value);
+    return error && { family: error.family, code: error.code };
   }
 
   get reservationToken(): Uint8Array | undefined {

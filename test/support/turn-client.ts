@@ -40,6 +40,8 @@ export interface RelayedData {
 export interface AllocateOptions {
   readonly lifetimeSeconds?: number;
   readonly family?: IpFamily;
+  /** ADDITIONAL-ADDRESS-FAMILY: an address of both families. */
+  readonly isDual?: boolean;
   readonly attributes?: readonly StunAttribute[];
 }
 
@@ -208,11 +210,13 @@ export class TurnClient {
 export function allocateAttributes({
   lifetimeSeconds,
   family,
+  isDual = false,
   attributes = [],
 }: AllocateOptions): StunAttribute[] {
   const list = [requestedTransportAttribute(PROTOCOL_UDP)];
   if (lifetimeSeconds !== undefined) list.push(uint32Attribute(ATTRIBUTE.lifetime, lifetimeSeconds));
   if (family !== undefined) list.push(addressFamilyAttribute(ATTRIBUTE.requestedAddressFamily, family));
+  if (isDual) list.push(addressFamilyAttribute(ATTRIBUTE.additionalAddressFamily, 6));
   return [...list, ...attributes];
 }
 

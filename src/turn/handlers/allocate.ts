@@ -1,32 +1,19 @@
 /** Allocate (RFC 8656 section 7.2). The comments follow the section's numbered steps. */
 
 import type { IpFamily } from "../../stun/address.ts";
-import {
-  readAddressFamily,
-  readEvenPort,
-  readRequestedTransport,
-  readUint32,
-  uint32Attribute,
-  unknownAttributesAttribute,
-  xorAddressAttribute,
-} from "../../stun/attributes.ts";
-import { findAttribute, type StunMessage } from "../../stun/message.ts";
-import { ATTRIBUTE, PROTOCOL_UDP } from "../../stun/registry.ts";
-import { Allocation } from "../allocation.ts";
+import { addressErrorCodeAttribute, uint32Attribute, xorAddressAttribute } from "../../stun/attributes.ts";
+import type { StunAttribute } from "../../stun/message.ts";
+import { ATTRIBUTE } from "../../stun/registry.ts";
+import { type AddressError, Allocation } from "../allocation.ts";
 import type { Opening } from "../allocation-table.ts";
 import { type Answer, type AuthenticatedRequest, failure, success } from "../answer.ts";
-import type { LinkHolding, RelayPortParity, RelaySocket, RelaySocketResult, TurnUser } from "../ports.ts";
-import { closeAllocation, type RelayState, type TurnLimits } from "../relay-state.ts";
+import type { LinkHolding, RelaySocket, RelaySocketResult } from "../ports.ts";
+import { isOverQuota } from "../quota.ts";
+import type { RelayState } from "../relay-state.ts";
+import { readWanted, type Wanted } from "./allocate-request.ts";
 import { receiveFromRelayTarget } from "./relay-data.ts";
 
-/** RFC 8656 section 3.2: the default lifetime. */
-const DEFAULT_LIFETIME_SECONDS = 600;
-/** RFC 8656 section 7.2 recommends a maximum of one hour. */
-const MAX_LIFETIME_SECONDS = 3600;
-/** Over its quota a user loses the allocation that has been idle for this long, if there is one. */
-const IDLE_REPLACEABLE_MS = 30_000;
-
-/** Calls `answer` once, now or when the relay socket is open; never when the 5-tuple is waiting for its first answer. */
+/** Calls `answer` once, now or when the relay sockets are open; never when the 5-tuple is waiting for its first answer. */
 export function handleAllocate(
   state: RelayState,
   request: AuthenticatedRequest,
@@ -48,31 +35,47 @@ export function handleAllocate(
   if (wanted.kind === "error") return answer(wanted);
 
   if (wanted.reservationToken !== undefined) {
-    // The port has counted against the quota since it was reserved.
-    if (isOverQuota(state, request, 0)) return answer(failure(486));
+    // The port has counted against the user's quota since it was reserved.
+    if (isOverQuota(state, request, { ofUser: 0, ofClientIp: 1 })) return answer(failure(486));
     const socket = state.reservations.take(wanted.reservationToken, request.user.userId, request.nowMs);
     // 5. A token that is not valid, for whatever reason: 508.
     if (socket === undefined) return answer(failure(508));
     link.retain();
-    return answer(install(state, request, wanted.lifetimeSeconds, socket));
+    return answer(install(state, request, wanted, { sockets: [socket] }));
   }
 
-  // 7. The family: IPv4 unless asked for; one that the relay has no address of: 440.
-  if (!state.allocator.supports(wanted.family)) return answer(failure(440));
+  // 7. and 9. Families that the relay has no address of: 440, which of two is the ADDRESS-ERROR-CODE.
+  const { families } = wanted;
+  const had = families.filter((family) => state.allocator.supports(family));
+  if (had.length === 0) return answer(failure(440));
+  const errors = families.filter((family) => !had.includes(family)).map(refusedWith(440));
 
-  // 8. and 10. Capacity (508) and quota (486).
-  const ports = wanted.parity === "even-with-next" ? 2 : 1;
-  const { table } = state;
-  if (table.size + table.openingCount + state.reservations.size + ports > state.limits.maxAllocations)
-    return answer(failure(508));
-  if (isOverQuota(state, request, ports)) return answer(failure(486));
-  openRelaySocket(state, request, wanted, answer);
+  // 8. and 9. Capacity (508); where it is left for one of two, IPv4 has it.
+  const spare = spareCapacity(state);
+  const next = wanted.parity === "even-with-next" ? 1 : 0;
+  if (spare < 1 + next) return answer(failure(508));
+  errors.push(...had.splice(spare).map(refusedWith(508)));
+
+  // 10. Quota (486).
+  if (isOverQuota(state, request, { ofUser: had.length + next, ofClientIp: had.length }))
+    return answer(failure(486));
+  openRelaySockets(state, request, wanted, had, errors, answer);
 }
 
-function openRelaySocket(
+function spareCapacity({ table, reservations, limits }: RelayState): number {
+  return limits.maxAllocations - table.relayCount - table.openingCount - reservations.size;
+}
+
+function refusedWith(code: AddressError["code"]): (family: IpFamily) => AddressError {
+  return (family) => ({ family, code });
+}
+
+function openRelaySockets(
   state: RelayState,
   request: AuthenticatedRequest,
   wanted: Wanted,
+  families: readonly IpFamily[],
+  refused: readonly AddressError[],
   answer: (answer: Answer) => void,
 ): void {
   const { table } = state;
@@ -80,136 +83,79 @@ function openRelaySocket(
   const pending: LinkHolding = { kind: "pending", username, transactionId: message.transactionId };
   link.holding = pending;
   link.retain();
-  const opening: Opening = { user, link, pending };
+  const ports = families.length + (wanted.parity === "even-with-next" ? 1 : 0);
+  const opening: Opening = { user, link, pending, relays: families.length, ports };
   table.beginOpening(opening);
-  function socketOpened(result: RelaySocketResult): void {
+  const results = new Map<IpFamily, RelaySocketResult>();
+  function allOpened(): void {
     table.endOpening(opening);
-    if (state.closed || link.holding !== pending) return giveBack(result);
+    if (state.closed || link.holding !== pending) return giveBack(results.values());
     link.holding = undefined;
-    if (result.ok) return answer(install(state, request, wanted.lifetimeSeconds, result.socket, result.next));
+    const outcome = outcomeOf(families, results, refused);
+    if (outcome.sockets.length > 0) return answer(install(state, request, wanted, outcome));
     link.release();
-    answer(failure(result.reason === "family-unsupported" ? 440 : 508));
+    answer(failure(outcome.errors.every(({ code }) => code === 440) ? 440 : 508));
   }
-  // Called from outside of `receive`: a defect here must end nothing else.
-  state.allocator.open({ family: wanted.family, parity: wanted.parity }, (result) => {
-    try {
-      socketOpened(result);
-    } catch (error) {
-      state.announce("failed", error);
+  for (const family of families) {
+    // Called from outside of `receive`: a defect here must end nothing else.
+    state.allocator.open({ family, parity: wanted.parity }, (result) => {
+      try {
+        results.set(family, result);
+        if (results.size === families.length) allOpened();
+      } catch (error) {
+        state.announce("failed", error);
+      }
+    });
+  }
+}
+
+interface Outcome {
+  readonly sockets: readonly RelaySocket[];
+  readonly next?: RelaySocket | undefined;
+  readonly errors?: readonly AddressError[];
+}
+
+/** The sockets in the order of the families, IPv4 first: a client that reads one address only reads that one. */
+function outcomeOf(
+  families: readonly IpFamily[],
+  results: ReadonlyMap<IpFamily, RelaySocketResult>,
+  refused: readonly AddressError[],
+): Required<Outcome> {
+  const sockets: RelaySocket[] = [];
+  const errors = [...refused];
+  let next: RelaySocket | undefined;
+  for (const family of families) {
+    const result = results.get(family);
+    if (result?.ok === true) {
+      sockets.push(result.socket);
+      next = result.next;
+    } else {
+      errors.push({ family, code: result?.reason === "family-unsupported" ? 440 : 508 });
     }
-  });
-}
-
-/** The client, its member or the relay went away while the socket was being opened. */
-function giveBack(result: RelaySocketResult): void {
-  if (!result.ok) return;
-  result.socket.close();
-  result.next?.close();
-}
-
-interface Wanted {
-  readonly kind: "wanted";
-  readonly family: IpFamily;
-  readonly parity: RelayPortParity;
-  readonly lifetimeSeconds: number;
-  readonly reservationToken: Uint8Array | undefined;
-}
-
-function readWanted(message: StunMessage): Wanted | Extract<Answer, { kind: "error" }> {
-  const refuse = (code: 400 | 440 | 442) => failure(code) as Extract<Answer, { kind: "error" }>;
-  // 3. REQUESTED-TRANSPORT missing or malformed: 400; anything but UDP: 442.
-  const transportValue = findAttribute(message, ATTRIBUTE.requestedTransport);
-  const transport = transportValue && readRequestedTransport(transportValue);
-  if (transport === undefined) return refuse(400);
-  if (transport !== PROTOCOL_UDP) return refuse(442);
-
-  // 4. DONT-FRAGMENT where the engine cannot do it: 420, as for an attribute that is not known.
-  if (findAttribute(message, ATTRIBUTE.dontFragment) !== undefined) {
-    return {
-      kind: "error",
-      code: 420,
-      attributes: [unknownAttributesAttribute([ATTRIBUTE.dontFragment])],
-    };
   }
+  return { sockets, next, errors };
+}
 
-  // 5. RESERVATION-TOKEN together with EVEN-PORT or an address family: 400.
-  const reservationToken = findAttribute(message, ATTRIBUTE.reservationToken);
-  const familyValue = findAttribute(message, ATTRIBUTE.requestedAddressFamily);
-  const evenPortValue = findAttribute(message, ATTRIBUTE.evenPort);
-  if (reservationToken !== undefined) {
-    if (familyValue !== undefined || evenPortValue !== undefined || reservationToken.length !== 8)
-      return refuse(400);
+/** The client, its member or the relay went away while the sockets were being opened. */
+function giveBack(results: Iterable<RelaySocketResult>): void {
+  for (const result of results) {
+    if (!result.ok) continue;
+    result.socket.close();
+    result.next?.close();
   }
-
-  // 7. A family that nobody knows: 440.
-  const family = familyValue === undefined ? 4 : readAddressFamily(familyValue);
-  if (family === undefined) return refuse(400);
-  if (family === "unknown") return refuse(440);
-
-  // 8. EVEN-PORT, with the R bit for the next port too.
-  const evenPort = evenPortValue === undefined ? undefined : readEvenPort(evenPortValue);
-  if (evenPortValue !== undefined && evenPort === undefined) return refuse(400);
-  const parity = evenPort === undefined ? "any" : evenPort.reserveNext ? "even-with-next" : "even";
-
-  const lifetimeSeconds = readLifetime(message);
-  if (lifetimeSeconds === undefined) return refuse(400);
-  return {
-    kind: "wanted",
-    family,
-    parity,
-    lifetimeSeconds: lifetimeSeconds === 0 ? DEFAULT_LIFETIME_SECONDS : lifetimeSeconds,
-    reservationToken,
-  };
-}
-
-/**
- * LIFETIME in seconds, at most the maximum (RFC 8656 section 7.2): the default without the attribute or below the default, and 0 where
- * the client asks for 0. Undefined for a malformed one.
- */
-export function readLifetime(message: StunMessage): number | undefined {
-  const value = findAttribute(message, ATTRIBUTE.lifetime);
-  if (value === undefined) return DEFAULT_LIFETIME_SECONDS;
-  const seconds = readUint32(value);
-  if (seconds === undefined || seconds === 0) return seconds;
-  return Math.min(Math.max(seconds, DEFAULT_LIFETIME_SECONDS), MAX_LIFETIME_SECONDS);
-}
-
-/** A member is one person in one room; behind a user outside of rooms there may be all the clients of an application. */
-function quotaOf(limits: TurnLimits, { room }: TurnUser): number {
-  return room === undefined ? limits.maxAllocationsPerUser : limits.maxAllocationsPerMember;
-}
-
-/** Makes room by replacing idle allocations of the user; true, and none is touched, where that is not enough. */
-function isOverQuota(state: RelayState, request: AuthenticatedRequest, ports: number): boolean {
-  const { limits, table } = state;
-  const { userId } = request.user;
-  const { remote } = request.link;
-  if (!state.isExempt(remote) && table.countOfClientIp(remote) >= limits.maxAllocationsPerAddress)
-    return true;
-  const held =
-    table.ofUser(userId).size + table.openingCountOf(userId) + state.reservations.countOfUser(userId);
-  const excess = held + ports - quotaOf(limits, request.user);
-  if (excess <= 0) return false;
-  const idle = [...table.ofUser(userId)].filter(
-    ({ lastRelayedAtMs }) => lastRelayedAtMs + IDLE_REPLACEABLE_MS <= request.nowMs,
-  );
-  if (idle.length < excess) return true;
-  for (const allocation of idle.slice(0, excess)) closeAllocation(state, allocation, "replaced");
-  return false;
 }
 
 function install(
   state: RelayState,
   request: AuthenticatedRequest,
-  lifetimeSeconds: number,
-  relay: RelaySocket,
-  next?: RelaySocket,
+  { lifetimeSeconds }: Wanted,
+  { sockets, next, errors = [] }: Outcome,
 ): Answer {
   const { link, user, username, key, algorithm } = request;
   const nowMs = state.clock();
   const allocation = new Allocation({
     link,
-    relay,
+    sockets,
     user,
     username,
     key,
@@ -218,31 +164,42 @@ function install(
     expiresAtMs: nowMs + lifetimeSeconds * 1000,
     nowMs,
     reservationToken: next && state.reservations.hold(next, user, nowMs),
+    addressErrors: errors,
   });
   link.holding = allocation;
   state.table.add(allocation);
-  relay.onPacket((source, buffer, start, end) => {
-    try {
-      receiveFromRelayTarget(state, allocation, source, buffer, start, end);
-    } catch (error) {
-      state.announce("failed", error);
-    }
-  });
+  for (const socket of sockets) {
+    socket.onPacket((source, buffer, start, end) => {
+      try {
+        receiveFromRelayTarget(state, allocation, source, buffer, start, end);
+      } catch (error) {
+        state.announce("failed", error);
+      }
+    });
+  }
   state.announce("allocationCreated", allocation.summary());
   return allocateSuccess(allocation, request, nowMs);
 }
 
-/** The success response: XOR-RELAYED-ADDRESS, LIFETIME, RESERVATION-TOKEN where a port is held, XOR-MAPPED-ADDRESS. */
+/**
+ * The success response: one XOR-RELAYED-ADDRESS or two, XOR-MAPPED-ADDRESS, LIFETIME, RESERVATION-TOKEN where a port is held,
+ * ADDRESS-ERROR-CODE where one address of two could not be had.
+ */
 function allocateSuccess(allocation: Allocation, request: AuthenticatedRequest, nowMs: number): Answer {
   const { transactionId } = request.message;
   const remainingSeconds = Math.max(0, Math.ceil((allocation.expiresAtMs - nowMs) / 1000));
-  const attributes = [
-    xorAddressAttribute(ATTRIBUTE.xorRelayedAddress, allocation.relay.relayedAddress, transactionId),
+  const attributes: StunAttribute[] = allocation.relays.map(({ socket }) =>
+    xorAddressAttribute(ATTRIBUTE.xorRelayedAddress, socket.relayedAddress, transactionId),
+  );
+  attributes.push(
     xorAddressAttribute(ATTRIBUTE.xorMappedAddress, allocation.link.remote, transactionId),
     uint32Attribute(ATTRIBUTE.lifetime, remainingSeconds),
-  ];
+  );
   if (allocation.reservationToken !== undefined) {
     attributes.push({ type: ATTRIBUTE.reservationToken, value: allocation.reservationToken });
+  }
+  for (const { family, code } of allocation.addressErrors) {
+    attributes.push(addressErrorCodeAttribute(family, code));
   }
   return success(...attributes);
 }

@@ -31,8 +31,9 @@ export function handleChannelBind(
   const bound = allocation.channelTo(address, nowMs);
   if (bound !== undefined && bound.number !== number) return failure(400);
 
-  const verdict = judgeTarget(state, allocation, address);
-  if (typeof verdict === "number") return failure(verdict);
+  const judged = judgeTarget(state, allocation, address);
+  if (typeof judged === "number") return failure(judged);
+  const { relay, verdict } = judged;
 
   // No room for it: 508.
   const { limits } = state;
@@ -42,13 +43,13 @@ export function handleChannelBind(
     return failure(508);
 
   // ChannelBind installs or refreshes the permission too.
-  const permission = allocation.permit(address, verdict, nowMs);
+  const permission = allocation.permit(relay, address, verdict, nowMs);
   const expiresAtMs = nowMs + CHANNEL_LIFETIME_MS;
   if (known !== undefined) {
     known.permission = permission;
     known.expiresAtMs = expiresAtMs;
   } else {
-    const destination = allocation.relay.destination(withPort(address, address.port));
+    const destination = relay.socket.destination(withPort(address, address.port));
     allocation.channels.push({ number, destination, permission, expiresAtMs });
   }
   return success();

@@ -3,7 +3,7 @@
 import { sameIp, type TransportAddress } from "../../stun/address.ts";
 import { readXorAddress } from "../../stun/attributes.ts";
 import { ATTRIBUTE } from "../../stun/registry.ts";
-import type { Allocation, Permission } from "../allocation.ts";
+import type { Allocation, AllocationRelay, Permission } from "../allocation.ts";
 import { type Answer, type AuthenticatedRequest, failure, success } from "../answer.ts";
 import type { RelayState } from "../relay-state.ts";
 
@@ -25,13 +25,13 @@ export function handleCreatePermission(
   }
   if (addresses.length === 0) return failure(400);
 
-  // All of our family (443), and all of them allowed (403).
-  if (addresses.some((address) => !isOfRelayedFamily(allocation, address))) return failure(443);
-  const targets: { address: TransportAddress; verdict: Permission["verdict"] }[] = [];
+  // All of families that there is a relayed address of (443), and all of them allowed (403).
+  if (addresses.some(({ family }) => allocation.relayOf(family) === undefined)) return failure(443);
+  const targets: JudgedTarget[] = [];
   for (const address of addresses) {
-    const verdict = judgeTarget(state, allocation, address);
-    if (typeof verdict === "number") return failure(verdict);
-    targets.push({ address, verdict });
+    const judged = judgeTarget(state, allocation, address);
+    if (typeof judged === "number") return failure(judged);
+    targets.push(judged);
   }
 
   // Over the bound: 403 and not 508, because Firefox gives up its whole TURN client on any error here but 403.
@@ -42,26 +42,30 @@ export function handleCreatePermission(
   if (allocation.permissions.length + added.length > state.limits.maxPermissionsPerAllocation)
     return failure(403);
 
-  for (const { address, verdict } of targets) allocation.permit(address, verdict, nowMs);
+  for (const { relay, address, verdict } of targets) allocation.permit(relay, address, verdict, nowMs);
   return success();
 }
 
-function isOfRelayedFamily(allocation: Allocation, target: TransportAddress): boolean {
-  return target.family === allocation.relay.relayedAddress.family;
+/** A target that may be relayed to, and the relayed address that does. */
+interface JudgedTarget {
+  readonly address: TransportAddress;
+  readonly relay: AllocationRelay;
+  readonly verdict: Permission["verdict"];
 }
 
 /**
- * What the policy says of a target: 443 for an address of another family than the relayed one (RFC 8656 section 10.2), 403 where
- * policy forbids it.
+ * What the policy says of a target: 443 for an address of a family that there is no relayed address of (RFC 8656 section 10.2),
+ * 403 where policy forbids it.
  */
 export function judgeTarget(
   state: RelayState,
   allocation: Allocation,
   target: TransportAddress,
-): Permission["verdict"] | 403 | 443 {
-  if (!isOfRelayedFamily(allocation, target)) return 443;
+): JudgedTarget | 403 | 443 {
+  const relay = allocation.relayOf(target.family);
+  if (relay === undefined) return 443;
   const verdict = state.targets.judge(target);
-  if (verdict !== "denied") return verdict;
+  if (verdict !== "denied") return { address: target, relay, verdict };
   state.announce("targetRefused", allocation.summary(), target);
   return 403;
 }

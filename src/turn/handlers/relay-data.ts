@@ -7,7 +7,7 @@ import type { TransportAddress } from "../../stun/address.ts";
 import { readXorAddress } from "../../stun/attributes.ts";
 import { findAttribute, type StunMessage } from "../../stun/message.ts";
 import { ATTRIBUTE } from "../../stun/registry.ts";
-import type { Allocation, Permission } from "../allocation.ts";
+import { type Allocation, isLive, type Permission } from "../allocation.ts";
 import { allocationOf } from "../authenticate.ts";
 import { CHANNEL_DATA_HEADER_BYTES } from "../channel-data.ts";
 import { encodeDataIndication } from "../data-indication.ts";
@@ -33,7 +33,7 @@ export function receiveChannelData(
   if (allocation === undefined) return drop(state, "no-allocation");
   const channel = allocation.channelByNumber(number, nowMs);
   if (channel === undefined) return drop(state, "no-channel");
-  if (channel.permission.expiresAtMs <= nowMs) return drop(state, "no-permission");
+  if (!isLive(channel.permission, nowMs)) return drop(state, "no-permission");
   sendToTarget(state, allocation, channel.destination, channel.permission, buffer, dataStart, dataEnd, nowMs);
 }
 
@@ -52,7 +52,7 @@ export function receiveSendIndication(state: RelayState, link: ClientLink, messa
   const permission = allocation.permissionFor(address, nowMs);
   if (permission === undefined) return drop(state, "no-permission");
   const destination =
-    allocation.channelTo(address, nowMs)?.destination ?? allocation.relay.destination(address);
+    allocation.channelTo(address, nowMs)?.destination ?? permission.relay.socket.destination(address);
   sendToTarget(state, allocation, destination, permission, data, 0, data.length, nowMs);
 }
 
@@ -84,19 +84,22 @@ function sendToTarget(
   end: number,
   nowMs: number,
 ): void {
+  const { socket } = permission.relay;
   if (permission.verdict !== "allowed") {
     const other = state.table.atRelayedAddress(destination.address);
-    if (other !== undefined) return sendInside(state, allocation, other, buffer, start, end, nowMs);
+    if (other !== undefined)
+      return sendInside(state, allocation, socket.relayedAddress, other, buffer, start, end, nowMs);
     if (permission.verdict === "own") return drop(state, "own-address");
   }
   countSent(state, allocation, end - start, nowMs);
-  allocation.relay.send(destination, buffer, start, end);
+  socket.send(destination, buffer, start, end);
 }
 
 /** From one client of this relay to another, as if through both relay sockets: same permissions, same counters. */
 function sendInside(
   state: RelayState,
   from: Allocation,
+  source: TransportAddress,
   to: Allocation,
   buffer: Uint8Array,
   start: number,
@@ -106,7 +109,6 @@ function sendInside(
   if (from.user.room?.roomKey !== to.user.room?.roomKey) return drop(state, "other-room");
   countSent(state, from, end - start, nowMs);
   if (to.expiresAtMs <= nowMs) return drop(state, "no-allocation");
-  const source = from.relay.relayedAddress;
   if (to.permissionFor(source, nowMs) === undefined) return drop(state, "no-permission");
   state.counters.insidePackets++;
   deliverToClient(state, to, source, buffer, start, end, nowMs);

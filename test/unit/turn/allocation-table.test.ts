@@ -14,7 +14,7 @@ function openingFrom(text: string): Opening {
   const pending = { kind: "pending", username: "alice", transactionId: new Uint8Array(12) } as const;
   const remote = withPort(ip(text), 5000);
   const link = { remote, holding: pending } as unknown as ClientLink;
-  return { user: { userId: "alice", keys: { md5: [], sha256: [] } }, link, pending };
+  return { user: { userId: "alice", keys: { md5: [], sha256: [] } }, link, pending, relays: 1, ports: 1 };
 }
 
 it("counts an IPv6 client by its /64: whoever has one address there has them all", () => {
