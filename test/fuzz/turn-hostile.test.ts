@@ -9,11 +9,12 @@ import {
   uint32Attribute,
 } from "../../src/stun/attributes.ts";
 import { encodeMessage } from "../../src/stun/message.ts";
+import { passwordAlgorithmsAttribute } from "../../src/stun/password-algorithm.ts";
 import { ATTRIBUTE, METHOD } from "../../src/stun/registry.ts";
-import { allocate, assertRelays, assertSuccess } from "../conformance/checks.ts";
+import { allocateBoth, assertRelays, assertSuccess } from "../conformance/checks.ts";
 import { type MemoryTarget, openMemoryTarget } from "../conformance/memory-target.ts";
 import { Mutator } from "../support/mutator.ts";
-import { peerAttribute, type TurnClient } from "../support/turn-client.ts";
+import { allocateAttributes, peerAttribute, type TurnClient } from "../support/turn-client.ts";
 import { type Authentication, encodeChannelData, encodeRequest } from "../support/turn-request.ts";
 
 const UDP = requestedTransportAttribute(17);
@@ -25,6 +26,8 @@ function packetsWith(proof: Authentication, peer: TransportAddress): Uint8Array[
   const transactionId = new Uint8Array(12).fill(9);
   const address = peerAttribute(peer, transactionId);
   const data = { type: ATTRIBUTE.data, value: Buffer.from("data") };
+  const passwordAlgorithms = passwordAlgorithmsAttribute(["sha256", "md5"]).value;
+  const modern: Authentication = { ...proof, algorithm: "sha256", passwordAlgorithms };
   const indication = { method: METHOD.send, messageClass: "indication", transactionId } as const;
   return [
     encodeRequest(METHOD.binding, [], undefined, { fingerprint: true }),
@@ -33,6 +36,8 @@ function packetsWith(proof: Authentication, peer: TransportAddress): Uint8Array[
     encodeRequest(METHOD.refresh, [uint32Attribute(ATTRIBUTE.lifetime, 600)], proof, { fingerprint: true }),
     encodeRequest(METHOD.createPermission, [address], proof, { transactionId }),
     encodeRequest(METHOD.channelBind, [channelNumberAttribute(0x4000), address], proof, { transactionId }),
+    encodeRequest(METHOD.allocate, allocateAttributes({ isDual: true }), modern),
+    encodeRequest(METHOD.refresh, [], { ...modern, isAnonymous: true, integrity: "both" }),
     encodeMessage(indication, [address, data]),
     encodeChannelData(0x4000, Buffer.from("data")),
     encodeChannelData(0x4000, Buffer.from("data"), 2),
@@ -46,13 +51,13 @@ interface Live {
   readonly proof: Authentication;
 }
 
-/** A relay with one allocation, one permission and one channel. */
+/** A relay with one allocation of both families, one permission and one channel. */
 async function openLive(): Promise<
   Live & { readonly peer: Awaited<ReturnType<MemoryTarget["target"]["peer"]>> }
 > {
   const memory = openMemoryTarget(LIMITS);
   const [client, peer] = [await memory.target.client(), await memory.target.peer()];
-  const relayed = await allocate(client);
+  const [relayed] = await allocateBoth(client);
   assertSuccess(await client.channelBind(0x4000, peer.address), "ChannelBind");
   return { memory, client, relayed, proof: await client.authentication(), peer };
 }
