@@ -1,7 +1,7 @@
 /** The relay, the hub and their observers, put together. Opens no port and starts no timer: `server.ts` does. */
 
 import type { Config } from "./config/config.ts";
-import { buildIceServers } from "./credentials/ice-servers.ts";
+import { buildIceServers, type TurnPorts } from "./credentials/ice-servers.ts";
 import { createCredentialVerifier, issueCredential, roomUser } from "./credentials/turn-credentials.ts";
 import { isLoopback, ownAddresses, type RelayAddress } from "./net/relay-addresses.ts";
 import { DgramRelayAllocator } from "./net/relay-sockets.ts";
@@ -24,8 +24,8 @@ export interface AssemblyOptions {
   readonly authorize: Authorize | undefined;
   readonly logger: Logger;
   readonly relayAddresses: readonly RelayAddress[];
-  /** The port that iceServers name; asked when a member joins. */
-  readonly turnPort: () => number;
+  /** The ports that iceServers name; asked when a member joins. */
+  readonly turnPorts: () => TurnPorts;
 }
 
 export interface Assembly {
@@ -81,7 +81,7 @@ function createRelay({ config, relayAddresses }: AssemblyOptions, events: TurnEv
   });
 }
 
-function createHub({ config, authorize, turnPort }: AssemblyOptions, events: SignalingEvents): Hub {
+function createHub({ config, authorize, turnPorts }: AssemblyOptions, events: SignalingEvents): Hub {
   const secret = config.secrets[0];
   if (secret === undefined) throw new Error("config.secrets is empty");
   const ports: HubPorts = {
@@ -90,7 +90,9 @@ function createHub({ config, authorize, turnPort }: AssemblyOptions, events: Sig
       const expiresAt = nowSeconds() + config.ttlSeconds;
       const credential = issueCredential(secret, roomUser(peer, roomKey), expiresAt);
       const host = config.publicHost ?? info.host;
-      return { iceServers: buildIceServers({ host, turnPort: turnPort() }, credential), expiresAt };
+      const hostIsPublic = config.publicHost !== undefined;
+      const iceServers = buildIceServers({ host, hostIsPublic, ports: turnPorts() }, credential);
+      return { iceServers, expiresAt };
     },
     ...(authorize !== undefined && { authorize }),
     events,

@@ -3,9 +3,13 @@
 import { readFile } from "node:fs/promises";
 import { createSecureContext } from "node:tls";
 import type { Config } from "./config/config.ts";
+import { turnOverTcp } from "./config/turn-over-tcp.ts";
+import type { TurnPorts } from "./credentials/ice-servers.ts";
+import type { ConnectionLimits } from "./net/connection-count.ts";
 import type { RequestHandler } from "./net/http-routes.ts";
-import { type ConnectionLimits, type HttpServerOptions, openHttpListener } from "./net/http-server.ts";
+import type { HttpOptions } from "./net/http-server.ts";
 import {
+  closeListeners,
   type ListenAddress,
   type Listener,
   type ListenFailure,
@@ -16,6 +20,8 @@ import {
   toFailure,
   toListenAddress,
 } from "./net/listen.ts";
+import { TurnStreams } from "./net/stream-listener.ts";
+import { openTcpListener, type TcpListenerOptions } from "./net/tcp-listener.ts";
 import { openUdpListener } from "./net/udp-listener.ts";
 import type { TurnServer } from "./turn/turn-server.ts";
 
@@ -25,10 +31,10 @@ export type PortAddresses = Readonly<Record<ListenPurpose, readonly ListenAddres
 export interface OpenPortsOptions {
   readonly config: Config;
   readonly turn: TurnServer;
-  /** Called before the first HTTP port opens: iceServers name the TURN port from the first join on. */
-  readonly turnIsOpen: (port: number) => void;
+  /** Called before the first HTTP port opens, and again when more is open: iceServers name these from the first join on. */
+  readonly turnIsOpen: (ports: TurnPorts) => void;
   readonly site: RequestHandler;
-  readonly upgrade: NonNullable<HttpServerOptions["upgrade"]>;
+  readonly upgrade: NonNullable<HttpOptions["upgrade"]>;
   /** False: HTTP is somebody else's server. */
   readonly ownHttp: boolean;
   /** Undefined: no admin port. */
@@ -48,14 +54,15 @@ const MAX_ADMIN_CONNECTIONS = 100;
 
 /** Never rejects because of a port. */
 export async function openPorts(options: OpenPortsOptions): Promise<OpenPorts> {
-  const { config } = options;
-  const turn = await listenTurn(options);
-  options.turnIsOpen(turn.listeners[0]?.address.port ?? config.turnPort);
-  const [http, tls, admin] = await Promise.all([
-    listenHttp(options),
-    listenTls(options),
-    listenAdmin(options),
-  ]);
+  const { config, turnIsOpen } = options;
+  const streams = createTurnStreams(options);
+  const turn = await listenTurn(options, streams);
+  const turnPort = turn.listeners[0]?.address.port ?? config.turnPort;
+  const ports = { udp: turnPort, tcp: turnOverTcp(config) === "none" ? undefined : turnPort, tls: undefined };
+  turnIsOpen(ports);
+  const tls = await listenTls(options, streams);
+  turnIsOpen({ ...ports, tls: tls.listeners[0]?.address.port });
+  const [http, admin] = await Promise.all([listenHttp(options, streams), listenAdmin(options)]);
   const results = [http, tls, turn, admin];
   const addressesOf = (result: ListenResult) =>
     result.listeners.map(({ address }) => toListenAddress(address));
@@ -71,6 +78,14 @@ export async function openPorts(options: OpenPortsOptions): Promise<OpenPorts> {
   };
 }
 
+function createTurnStreams({ config, turn }: OpenPortsOptions): TurnStreams {
+  const { maxTurnConnections, maxTurnConnectionsPerAddress } = config.limits;
+  return new TurnStreams({
+    turn,
+    connections: connectionLimits(config, maxTurnConnections, maxTurnConnectionsPerAddress),
+  });
+}
+
 function listenOnHosts(
   config: Config,
   what: ListenPurpose,
@@ -80,19 +95,33 @@ function listenOnHosts(
   return listenOnAll({ what, hosts: config.hosts, skipMissingFamily: config.hostsAreDefault, port, open });
 }
 
-function listenTurn({ config, turn }: OpenPortsOptions): Promise<ListenResult> {
-  return listenOnHosts(config, "turn", config.turnPort, (ip, port) => openUdpListener({ ip, port, turn }));
+/** UDP, and TCP on the same number where no other port of ours has it. */
+async function listenTurn(options: OpenPortsOptions, streams: TurnStreams): Promise<ListenResult> {
+  const { config, turn, ownHttp, failed } = options;
+  const overTcp = turnOverTcp(config, ownHttp);
+  return listenOnHosts(config, "turn", config.turnPort, async (ip, port) => {
+    const udp = await openUdpListener({ ip, port, turn });
+    if (overTcp !== "own") return udp;
+    const { maxTurnConnections, maxTurnConnectionsPerAddress } = config.limits;
+    const connections = connectionLimits(config, maxTurnConnections, maxTurnConnectionsPerAddress);
+    try {
+      const tcp = await openTcpListener(ip, udp.address.port, { turn: streams, connections, failed });
+      return { address: udp.address, close: () => closeListeners([udp, tcp]) };
+    } catch (error) {
+      await udp.close();
+      throw error;
+    }
+  });
 }
 
-async function listenHttp(options: OpenPortsOptions): Promise<ListenResult> {
+async function listenHttp(options: OpenPortsOptions, streams: TurnStreams): Promise<ListenResult> {
   const { config, ownHttp } = options;
   if (!ownHttp) return NOTHING;
-  return listenOnHosts(config, "http", config.httpPort, (ip, port) =>
-    openHttpListener(ip, port, siteOptions(options)),
-  );
+  const server = siteOptions(options, streams);
+  return listenOnHosts(config, "http", config.httpPort, (ip, port) => openTcpListener(ip, port, server));
 }
 
-async function listenTls(options: OpenPortsOptions): Promise<ListenResult> {
+async function listenTls(options: OpenPortsOptions, streams: TurnStreams): Promise<ListenResult> {
   const { tls, hosts } = options.config;
   const [firstHost] = hosts;
   if (tls === undefined || firstHost === undefined) return NOTHING;
@@ -109,8 +138,8 @@ async function listenTls(options: OpenPortsOptions): Promise<ListenResult> {
     // Files that are no certificate and key, or that do not belong together.
     return { listeners: [], failures: [failed(error)] };
   }
-  const server = { ...siteOptions(options), tls: { cert, key } };
-  return listenOnHosts(options.config, "tls", tls.port, (ip, port) => openHttpListener(ip, port, server));
+  const server = { ...siteOptions(options, streams), tls: { cert, key }, tlsOnly: true };
+  return listenOnHosts(options.config, "tls", tls.port, (ip, port) => openTcpListener(ip, port, server));
 }
 
 async function listenAdmin({ config, admin, failed }: OpenPortsOptions): Promise<ListenResult> {
@@ -126,21 +155,32 @@ async function listenAdmin({ config, admin, failed }: OpenPortsOptions): Promise
     hosts: [config.adminHost],
     skipMissingFamily: false,
     port: config.adminPort,
-    open: (ip, port) => openHttpListener(ip, port, { request: admin, connections, failed }),
+    open: (ip, port) => openTcpListener(ip, port, { http: { request: admin }, connections, failed }),
   });
 }
 
-function siteOptions({ config, site, upgrade, failed }: OpenPortsOptions): HttpServerOptions {
+function siteOptions(
+  { config, site, upgrade, failed }: OpenPortsOptions,
+  streams: TurnStreams,
+): TcpListenerOptions {
+  const { limits } = config;
   return {
-    request: site,
-    upgrade,
-    connections: {
+    http: { request: site, upgrade },
+    turn: streams,
+    connections: connectionLimits(
+      config,
       // Above the limits for WebSockets, which are answered: pages and their modules need connections too.
-      max: config.limits.maxConnections * 2,
-      maxPerAddress: config.limits.maxConnectionsPerAddress * 2,
-      trustedProxies: config.trustedProxies,
-      exemptLoopback: config.dev,
-    },
+      limits.maxConnections * 2 + limits.maxTurnConnections,
+      limits.maxConnectionsPerAddress * 2 + limits.maxTurnConnectionsPerAddress,
+    ),
     failed,
   };
+}
+
+function connectionLimits(
+  { trustedProxies, dev }: Config,
+  max: number,
+  maxPerAddress: number,
+): ConnectionLimits {
+  return { max, maxPerAddress, trustedProxies, exemptLoopback: dev };
 }

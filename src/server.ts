@@ -11,6 +11,7 @@ import type { Server as HttpServer, IncomingMessage, ServerResponse } from "node
 import type { Server as HttpsServer } from "node:https";
 import { type Assembly, type Authorize, assemble } from "./assembly.ts";
 import type { Config } from "./config/config.ts";
+import type { TurnPorts } from "./credentials/ice-servers.ts";
 import { createAdminHandler } from "./net/admin-server.ts";
 import { attachUpgrade } from "./net/attach.ts";
 import { createRequestHandler, handleSdkRequest } from "./net/http-routes.ts";
@@ -165,16 +166,16 @@ async function open(
 ): Promise<Running> {
   const assets = await loadStaticFiles(findPackageRoot(import.meta.url));
   const relayAddresses = await findRelayAddresses(config.hosts, config.externalIps);
-  let turnPort = config.turnPort;
+  let turnPorts: TurnPorts = { udp: config.turnPort, tcp: undefined, tls: undefined };
   const { authorize } = hooks;
-  const assembly = assemble({ config, authorize, logger, relayAddresses, turnPort: () => turnPort });
+  const assembly = assemble({ config, authorize, logger, relayAddresses, turnPorts: () => turnPorts });
   const { turn, endpoint, hub, metrics } = assembly;
   const failed = (error: unknown) => logger.error({ err: error }, "the server met a defect");
   const ports = await openPorts({
     config,
     turn,
-    turnIsOpen: (port) => {
-      turnPort = port;
+    turnIsOpen: (ports) => {
+      turnPorts = ports;
     },
     site: createRequestHandler({ assets, isReady }),
     upgrade: endpoint.handleUpgrade,

@@ -1,6 +1,7 @@
 /** What `serve` prints when it is ready: every address, the page's URL, and what is missing for production. */
 
 import type { Config } from "../config/config.ts";
+import { turnOverTcp } from "../config/turn-over-tcp.ts";
 import type { ListenAddress, ServerAddresses } from "../server.ts";
 import { type Cidr, cidrContains, parseCidr, parseIp } from "../stun/address.ts";
 
@@ -44,7 +45,11 @@ function addressLines({ config, addresses }: BannerFacts): [string, string][] {
   const lines: [string, string][] = pages.map((url, index) => [index === 0 ? "page" : "", url]);
   lines.push(...pages.slice(0, 1).map((url): [string, string] => ["signaling", signalUrl(url)]));
   lines.push(...listing("http", "tcp", addresses.http), ...listing("https", "tcp", addresses.tls));
-  lines.push(...listing("STUN, TURN", "udp", addresses.turn));
+  const transports = turnOverTcp(config) === "none" ? "udp" : "udp, tcp";
+  lines.push(
+    ...listing("STUN, TURN", transports, addresses.turn),
+    ...listing("TURN, TLS", "tcp", addresses.tls),
+  );
   for (const { bound, relayed } of addresses.relay) {
     lines.push(["relay", `udp ${relayed}${bound === relayed ? "" : ` (here ${bound})`} ports ${min}-${max}`]);
   }

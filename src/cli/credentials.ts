@@ -2,6 +2,7 @@
 
 import type { Config } from "../config/config.ts";
 import { ConfigError, type ConfigIssue } from "../config/config-error.ts";
+import { turnOverTcp } from "../config/turn-over-tcp.ts";
 import { buildIceServers } from "../credentials/ice-servers.ts";
 import { isRoomUser, issueCredential } from "../credentials/turn-credentials.ts";
 import { formatIp } from "../stun/address.ts";
@@ -33,10 +34,14 @@ export function credentials(args: readonly string[], terminal: Terminal): number
 
   const expiresAt = Math.floor(Date.now() / 1000) + config.ttlSeconds;
   const credential = issueCredential(secret, name, expiresAt);
-  const iceServers = buildIceServers(
-    { host: hostOf(config, terminal), turnPort: config.turnPort },
-    credential,
-  );
+  const { turnPort, tls, publicHost } = config;
+  const ports = {
+    udp: turnPort,
+    tcp: turnOverTcp(config) === "none" ? undefined : turnPort,
+    tls: tls?.port === 0 ? undefined : tls?.port,
+  };
+  const hostIsPublic = publicHost !== undefined;
+  const iceServers = buildIceServers({ host: hostOf(config, terminal), hostIsPublic, ports }, credential);
   terminal.print(JSON.stringify({ ...credential, expiresAt, iceServers }, undefined, 2));
   return 0;
 }

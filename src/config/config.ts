@@ -7,11 +7,11 @@ export interface Config {
   readonly hosts: readonly IpAddress[];
   /** True when `hosts` is the default, so that a missing family is no error. */
   readonly hostsAreDefault: boolean;
-  /** HTTP and WebSocket (TCP). 0 picks a free port. */
+  /** HTTP, WebSocket, STUN and TURN (TCP). 0 picks a free port. */
   readonly httpPort: number;
-  /** STUN and TURN (UDP). 0 picks a free port. */
+  /** STUN and TURN (UDP and TCP). 0 picks a free port. The same as httpPort or the port of TLS: those serve it over TCP. */
   readonly turnPort: number;
-  /** https and wss (TCP); undefined: no TLS. 0 picks a free port. */
+  /** https, wss, STUN and TURN over TLS (TCP); undefined: no TLS. 0 picks a free port. */
   readonly tls: { readonly port: number; readonly certFile: string; readonly keyFile: string } | undefined;
   /** The name that iceServers and links carry; undefined: the name that the client used to reach us. */
   readonly publicHost: string | undefined;
@@ -61,6 +61,9 @@ export interface ConfigLimits {
   /** A connection that has not joined after this is closed. */
   readonly joinTimeoutSeconds: number;
   // relay
+  /** Over TCP and TLS. */
+  readonly maxTurnConnections: number;
+  readonly maxTurnConnectionsPerAddress: number;
   readonly maxAllocations: number;
   readonly maxAllocationsPerAddress: number;
   /** Of a room. Default 12 × (roomSize − 1). */

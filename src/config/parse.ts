@@ -92,7 +92,13 @@ function shownValue(path: Path, input: unknown): string {
 }
 
 const TLS_KEYS = ["tlsPort", "tlsCert", "tlsKey"] as const;
-const TCP_PORT_KEYS = ["httpPort", "tlsPort", "adminPort"] as const;
+/** In pairs that cannot have one number; `turnPort` may be that of HTTP or TLS, which serve TURN too. */
+const OTHER_PORTS = [
+  ["tlsPort", "httpPort"],
+  ["adminPort", "httpPort"],
+  ["adminPort", "tlsPort"],
+  ["adminPort", "turnPort"],
+] as const;
 
 /** Rules between settings, told beside what is wrong with each of them. */
 function crossCheck(input: ConfigInput, locate: Locate): ConfigIssue[] {
@@ -105,16 +111,17 @@ function crossCheck(input: ConfigInput, locate: Locate): ConfigIssue[] {
       add(key, "is missing; TLS needs a port, a certificate and a key");
     }
   }
-  for (const [index, key] of TCP_PORT_KEYS.entries()) {
+  const told = new Set<string>();
+  for (const [key, other] of OTHER_PORTS) {
     const port = portOf(input, key);
-    const other = TCP_PORT_KEYS.slice(0, index).find((one) => portOf(input, one) === port);
     // 0 is a free port, another one each time; what is no number is told of elsewhere.
-    if (other !== undefined && typeof port === "number" && port !== 0)
-      add(key, `is the same port as ${other}`);
+    const isSame = typeof port === "number" && port !== 0 && portOf(input, other) === port;
+    if (isSame && !told.has(key)) add(key, `is the same port as ${other}`);
+    if (isSame) told.add(key);
   }
   return issues;
 }
 
-function portOf(input: ConfigInput, key: (typeof TCP_PORT_KEYS)[number]): unknown {
+function portOf(input: ConfigInput, key: (typeof OTHER_PORTS)[number][number]): unknown {
   return input[key] ?? SETTINGS.find((one) => one.key === key)?.default;
 }

@@ -77,6 +77,16 @@ const limits = z.strictObject(
       value: "seconds",
       about: "a connection that has not joined by then is closed",
     }),
+    maxTurnConnections: setting(whole(1, MILLION).default(10_000), {
+      group: "Limits",
+      value: "n",
+      about: "STUN and TURN connections over TCP and TLS in all",
+    }),
+    maxTurnConnectionsPerAddress: setting(whole(1, MILLION).default(1000), {
+      group: "Limits",
+      value: "n",
+      about: "STUN and TURN connections over TCP and TLS from one address (IPv6: one /64)",
+    }),
     maxAllocations: setting(whole(1, MILLION).default(10_000), {
       group: "Limits",
       value: "n",
@@ -140,12 +150,12 @@ export const schema = z.strictObject(
     httpPort: setting(port().default(8080), {
       group: "Ports and addresses",
       value: "port",
-      about: "page, SDK and signaling over http and ws (TCP)",
+      about: "page, SDK and signaling over http and ws, STUN and TURN (TCP)",
     }),
     turnPort: setting(port().default(3478), {
       group: "Ports and addresses",
       value: "port",
-      about: "STUN and TURN (UDP)",
+      about: "STUN and TURN (UDP and TCP); over TCP it may be the HTTP port too",
     }),
     publicHost: setting(host().optional(), {
       group: "Ports and addresses",
@@ -162,7 +172,11 @@ export const schema = z.strictObject(
         about: "public address of the 1:1 NAT in front of this machine, one per family",
       },
     ),
-    tlsPort: setting(port().optional(), { group: "TLS", value: "port", about: "https and wss (TCP)" }),
+    tlsPort: setting(port().optional(), {
+      group: "TLS",
+      value: "port",
+      about: "https, wss, STUN and TURN over TLS (TCP)",
+    }),
     tlsCert: setting(filePath().optional(), {
       group: "TLS",
       value: "file",

@@ -9,22 +9,29 @@ export interface IceServer {
   credential?: string;
 }
 
+/** Where STUN and TURN are served; undefined: not over this transport. */
+export interface TurnPorts {
+  readonly udp: number;
+  readonly tcp: number | undefined;
+  readonly tls: number | undefined;
+}
+
 export interface IceEndpoints {
   /** A name or an address; an IPv6 address without brackets. */
   readonly host: string;
-  /** STUN and TURN over UDP. */
-  readonly turnPort: number;
+  readonly ports: TurnPorts;
+  /** Whether `host` is the name that the operator gave: a certificate is for a name, not for whatever a client used. */
+  readonly hostIsPublic: boolean;
 }
 
 /** STUN needs no credentials; TURN does (RFC 7064 and 7065 for the URLs). */
-export function buildIceServers({ host, turnPort }: IceEndpoints, credential: Credential): IceServer[] {
-  const authority = `${host.includes(":") ? `[${host}]` : host}:${turnPort}`;
-  return [
-    { urls: [`stun:${authority}`] },
-    {
-      urls: [`turn:${authority}?transport=udp`],
-      username: credential.username,
-      credential: credential.credential,
-    },
-  ];
+export function buildIceServers(
+  { host, ports, hostIsPublic }: IceEndpoints,
+  { username, credential }: Credential,
+): IceServer[] {
+  const authority = (port: number) => `${host.includes(":") ? `[${host}]` : host}:${port}`;
+  const urls = [`turn:${authority(ports.udp)}?transport=udp`];
+  if (ports.tcp !== undefined) urls.push(`turn:${authority(ports.tcp)}?transport=tcp`);
+  if (ports.tls !== undefined && hostIsPublic) urls.push(`turns:${authority(ports.tls)}?transport=tcp`);
+  return [{ urls: [`stun:${authority(ports.udp)}`] }, { urls, username, credential }];
 }

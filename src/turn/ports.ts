@@ -133,7 +133,9 @@ export type DropReason =
   /** From or to an address of our own that is no live relayed address. */
   | "own-address"
   /** Between two members of different rooms. */
-  | "other-room";
+  | "other-room"
+  /** A client over TCP or TLS does not read what is relayed to it. */
+  | "slow-reader";
 
 export interface AllocationSummary {
   readonly userId: string;

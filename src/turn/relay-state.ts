@@ -81,6 +81,7 @@ export function createTurnCounters(): TurnCounters {
       "no-channel": 0,
       "own-address": 0,
       "other-room": 0,
+      "slow-reader": 0,
     },
   };
 }

@@ -27,7 +27,7 @@ import { handleChannelBind } from "./handlers/channel-bind.ts";
 import { handleCreatePermission } from "./handlers/create-permission.ts";
 import { handleRefresh } from "./handlers/refresh.ts";
 import { receiveChannelData, receiveSendIndication } from "./handlers/relay-data.ts";
-import type { ClientLink, CredentialVerifier, TurnEvents, TurnUser } from "./ports.ts";
+import type { ClientLink, CredentialVerifier, DropReason, TurnEvents, TurnUser } from "./ports.ts";
 import {
   closeAllocation,
   closeExpired,
@@ -118,6 +118,11 @@ export class TurnServer {
     } catch (error) {
       this.#state.announce("failed", error);
     }
+  }
+
+  /** A listener has lost a packet before, or after, it was the relay's. */
+  countDrop(why: DropReason): void {
+    this.#state.counters.drops[why]++;
   }
 
   /** The connection is gone: a 5-tuple over TCP or TLS ends with it. */

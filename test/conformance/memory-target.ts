@@ -27,7 +27,7 @@ const RELAY = { 4: ip("185.199.1.2"), 6: ip("2a00:1450::2") };
 const CLIENTS = { 4: [ip("81.2.69.1"), ip("81.2.69.2")], 6: [ip("2a02:8100::1"), ip("2a02:8100:1::1")] };
 const PEERS = { 4: [ip("89.160.20.1"), ip("89.160.20.2")], 6: [ip("2a01:4f8::1"), ip("2a01:4f8::2")] };
 const PORT = 3478;
-const OFFERS: readonly Need[] = ["clock", "inside", "local", "ipv6", "public"];
+const OFFERS: readonly Need[] = ["clock", "inside", "local", "ipv6", "datagrams", "public"];
 
 export const memoryKind: TargetKind = {
   name: "memory",

@@ -1,7 +1,7 @@
 import { parseIp, withPort } from "../../src/stun/address.ts";
 import { startNodeTurn } from "../support/node-turn-control.ts";
+import { createPlaces, EndpointKeeper, hasIpv6, RELAY_IPV4, SERVER_IPV4 } from "./socket-target.ts";
 import { ALICE, BOB, CAROL, REALM, type Target, type TargetKind } from "./target.ts";
-import { createPlaces, EndpointKeeper, hasIpv6, RELAY_IPV4, SERVER_IPV4 } from "./udp-target.ts";
 
 const LOOPBACK_IPV6 = parseIp("::1") ?? SERVER_IPV4;
 
@@ -9,7 +9,7 @@ const LOOPBACK_IPV6 = parseIp("::1") ?? SERVER_IPV4;
 export function nodeTurnKind(patienceMs: number): TargetKind {
   return {
     name: "node-turn",
-    offers: new Set(hasIpv6() ? ["local", "ipv6"] : ["local"]),
+    offers: new Set(hasIpv6() ? ["local", "datagrams", "ipv6"] : ["local", "datagrams"]),
     open: () => openNodeTurnTarget(patienceMs),
   };
 }
@@ -22,7 +22,7 @@ async function openNodeTurnTarget(patienceMs: number): Promise<Target> {
   const address: Target["serverAddress"] = (family) =>
     withPort(family === 4 ? SERVER_IPV4 : LOOPBACK_IPV6, server.port);
   return {
-    ...createPlaces(endpoints, address, patienceMs),
+    ...createPlaces(endpoints, address, endpoints.connectUdp, patienceMs),
     get controls(): never {
       throw new Error("node-turn runs in a process of its own");
     },

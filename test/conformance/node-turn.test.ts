@@ -11,8 +11,8 @@ import { BROKEN_BY_NODE_TURN } from "./node-turn-breaks.ts";
 import { nodeTurnKind } from "./node-turn-target.ts";
 import { RULES } from "./rules.ts";
 import { holdAgainst, rulesFor } from "./run-rule.ts";
+import { hasIpv6 } from "./socket-target.ts";
 import type { Rule } from "./target.ts";
-import { hasIpv6 } from "./udp-target.ts";
 
 /** Where silence is what is expected, waiting long for an answer proves nothing more. */
 const SHORT_MS = 400;

@@ -13,9 +13,10 @@ import type { Credentials } from "../support/turn-request.ts";
  * - inside: the server runs in this process: `controls`, `settings`
  * - local: the target's relay addresses are on this machine: `isFree`, `endpointBesideRelay`
  * - ipv6: clients, relay and peers over IPv6
+ * - datagrams: clients reach the server by datagrams, each a packet of its own
  * - public: none of its addresses is a loopback address
  */
-export type Need = "clock" | "inside" | "local" | "ipv6" | "public";
+export type Need = "clock" | "inside" | "local" | "ipv6" | "datagrams" | "public";
 
 /** How the server is set up for one rule; a rule with settings needs "inside". */
 export interface TargetSettings extends Partial<TurnLimits> {

@@ -3,10 +3,11 @@ import { request as httpsRequest } from "node:https";
 import { connect, type Socket } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import { createAdminHandler } from "../../src/net/admin-server.ts";
+import type { ConnectionLimits } from "../../src/net/connection-count.ts";
 import { createRequestHandler, type RequestHandler } from "../../src/net/http-routes.ts";
-import { type ConnectionLimits, openHttpListener } from "../../src/net/http-server.ts";
 import type { Listener } from "../../src/net/listen.ts";
 import type { StaticFile, StaticFiles } from "../../src/net/static-files.ts";
+import { openTcpListener } from "../../src/net/tcp-listener.ts";
 import { type IpAddress, parseCidr, parseIp } from "../../src/stun/address.ts";
 import { createSelfSignedCertificate } from "../support/self-signed.ts";
 
@@ -38,7 +39,7 @@ afterEach(async () => {
 
 async function serve(request: RequestHandler, connections = NO_LIMITS): Promise<number> {
   const failed = (error: unknown) => expect.unreachable(String(error));
-  const listener = await openHttpListener(LOOPBACK, 0, { request, connections, failed });
+  const listener = await openTcpListener(LOOPBACK, 0, { http: { request }, connections, failed });
   open.push(listener);
   return listener.address.port;
 }
@@ -282,8 +283,9 @@ test("closing a listener cuts connections that are idle or in the middle of a re
 describe("an https listener", () => {
   async function serveTls(maxPerAddress = 1000) {
     const { cert, key } = createSelfSignedCertificate();
-    const listener = await openHttpListener(LOOPBACK, 0, {
-      request: createRequestHandler({ assets: BUILT, isReady: () => true }),
+    const listener = await openTcpListener(LOOPBACK, 0, {
+      http: { request: createRequestHandler({ assets: BUILT, isReady: () => true }) },
+      tlsOnly: true,
       tls: { cert: Buffer.from(cert), key: Buffer.from(key) },
       connections: { ...NO_LIMITS, maxPerAddress },
       failed: (error) => expect.unreachable(String(error)),

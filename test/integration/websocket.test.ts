@@ -4,7 +4,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { attachUpgrade } from "../../src/net/attach.ts";
 import { createRequestHandler } from "../../src/net/http-routes.ts";
-import { openHttpListener } from "../../src/net/http-server.ts";
+import { openTcpListener } from "../../src/net/tcp-listener.ts";
 import { WebSocketEndpoint, type WebSocketEndpointOptions } from "../../src/net/websocket-endpoint.ts";
 import type { Connection, ConnectionInfo, SignalingLink } from "../../src/signaling/ports.ts";
 import { type Cidr, type IpAddress, parseCidr, parseIp } from "../../src/stun/address.ts";
@@ -76,9 +76,11 @@ afterEach(async () => {
 });
 
 async function serve(bench: Bench): Promise<number> {
-  const listener = await openHttpListener(LOOPBACK, 0, {
-    request: createRequestHandler({ assets: { built: true, files: new Map() }, isReady: () => true }),
-    upgrade: bench.endpoint.handleUpgrade,
+  const listener = await openTcpListener(LOOPBACK, 0, {
+    http: {
+      request: createRequestHandler({ assets: { built: true, files: new Map() }, isReady: () => true }),
+      upgrade: bench.endpoint.handleUpgrade,
+    },
     connections: { max: 1000, maxPerAddress: 1000, trustedProxies: [], exemptLoopback: true },
     failed: (error) => bench.errors.push(error),
   });

@@ -80,7 +80,6 @@ const ROWS: readonly RelayRow[] = [
     title: "TURN over TCP",
     expected: "connects",
     stated: "refused: UDP only",
-    statedOfOurs: "refused: UDP only",
     observe: ({ relay }) => observeTcp(relay.address),
   },
 ];

@@ -7,8 +7,8 @@ import {
   type TransportAddress,
   withPort,
 } from "../../src/stun/address.ts";
+import { createPlaces, EndpointKeeper } from "../conformance/socket-target.ts";
 import { ALICE, REALM, type Target } from "../conformance/target.ts";
-import { createPlaces, EndpointKeeper } from "../conformance/udp-target.ts";
 import { TurnpikeProcess } from "../e2e/support/turnpike-process.ts";
 import { startNodeTurn } from "../support/node-turn-control.ts";
 import type { Whose } from "./row.ts";
@@ -35,7 +35,7 @@ export async function withRelay<T>(
   const relay = await (whose === "theirs" ? startTheirs(ip) : startOurs(ip));
   const endpoints = new EndpointKeeper();
   try {
-    const places = createPlaces(endpoints, () => relay.address, PATIENCE_MS);
+    const places = createPlaces(endpoints, () => relay.address, endpoints.connectUdp, PATIENCE_MS);
     return await use({ ...places, relay });
   } finally {
     await endpoints.closeAll();

@@ -1,6 +1,7 @@
 /** What keeps this process alive: sockets, servers and timers, sorted by name. Work that ends by itself is left out. */
 export async function openHandles(): Promise<string[]> {
-  await new Promise((resolve) => setImmediate(resolve));
+  // Handles that were closed go at the end of a turn of the event loop, after its immediates.
+  await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
   return process
     .getActiveResourcesInfo()
     .filter((name) => !/Req(Promise)?$|^FSReq|^Immediate$|^TickObject$/.test(name))

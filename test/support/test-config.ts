@@ -16,6 +16,8 @@ const LIMITS: ConfigLimits = {
   maxConnectionsPerAddress: 100,
   heartbeatSeconds: 25,
   joinTimeoutSeconds: 10,
+  maxTurnConnections: 1000,
+  maxTurnConnectionsPerAddress: 100,
   maxAllocations: 1000,
   maxAllocationsPerAddress: 100,
   maxAllocationsPerMember: 12,

@@ -98,6 +98,7 @@ export const DATA_RULES: readonly Rule[] = [
     id: "channel-data-too-long",
     title: "ChannelData that claims more than its datagram holds is dropped",
     rfc: "RFC 8656 section 12.6",
+    needs: ["datagrams"],
     async run(target) {
       const { client, peer } = await permittedPair(target);
       assertSuccess(await client.channelBind(0x4000, peer.address), "ChannelBind");

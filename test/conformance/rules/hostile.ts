@@ -13,6 +13,7 @@ export const HOSTILE_RULES: readonly Rule[] = [
     id: "garbage-silent",
     title: "what is neither STUN nor ChannelData is not answered",
     rfc: "RFC 8489 section 6.3",
+    needs: ["datagrams"],
     async run(target) {
       const binding = Buffer.from(encodeRequest(METHOD.binding, [], undefined));
       const wrongCookie = Buffer.from(binding);
@@ -46,6 +47,7 @@ export const HOSTILE_RULES: readonly Rule[] = [
     id: "tiny-datagrams",
     title: "datagrams of three bytes and fewer, of none too, from the client and from its peer, do no harm",
     rfc: "RFC 8656 section 12.6",
+    needs: ["datagrams"],
     async run(target) {
       const [client, peer] = [await target.client(), await target.peer()];
       const relayed = await allocate(client);
@@ -66,6 +68,7 @@ export const HOSTILE_RULES: readonly Rule[] = [
     id: "mutations",
     title: "two thousand mutated packets on a live allocation leave it working",
     rfc: "RFC 8489 section 6.3",
+    needs: ["datagrams"],
     // So that the limit on unauthenticated answers does not hide the rest.
     settings: { unauthenticatedBurst: 100_000 },
     async run(target) {

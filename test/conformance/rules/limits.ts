@@ -142,6 +142,7 @@ export const LIMIT_RULES: readonly Rule[] = [
     title:
       "a source has so many unauthenticated answers and no more; who authenticates is served, and so are others",
     rfc: "DESIGN section 5, reflection",
+    needs: ["datagrams"],
     settings: { unauthenticatedBurst: 20, unauthenticatedPerSecond: 0.001 },
     async run(target) {
       const client = await target.client();

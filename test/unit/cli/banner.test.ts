@@ -68,7 +68,7 @@ describe("with defaults on a machine with a private address", () => {
       `http://${PRIVATE}:8080/`,
       "signaling ws://localhost:8080/signal",
       "http tcp 0.0.0.0:8080, [::]:8080",
-      "STUN, TURN udp 0.0.0.0:3478, [::]:3478",
+      "STUN, TURN udp, tcp 0.0.0.0:3478, [::]:3478",
       `relay udp ${PRIVATE} ports 49152-65535`,
       "admin http://127.0.0.1:9090/metrics",
     ]);

@@ -48,7 +48,11 @@ describe("turnpike credentials prints", () => {
     expect(username).toMatch(/:user$/);
     expect(iceServers).toEqual([
       { urls: ["stun:call.example.com:3479"] },
-      { urls: ["turn:call.example.com:3479?transport=udp"], username, credential },
+      {
+        urls: ["turn:call.example.com:3479?transport=udp", "turn:call.example.com:3479?transport=tcp"],
+        username,
+        credential,
+      },
     ]);
   });
 

@@ -193,11 +193,13 @@ describe("rules between settings", () => {
     expectErrors({ httpPort: 443, tlsPort: 443, tlsCert: "a", tlsKey: "b" }, [
       "tlsPort: is the same port as httpPort",
     ]);
+    expectErrors({ turnPort: 9090 }, ["adminPort: is the same port as turnPort"]);
   });
 
-  test("free ports are no equal ports, nor are TCP and UDP of one number", () => {
+  test("free ports are no equal ports, and TURN may have the number of HTTP or TLS", () => {
     expect(parse({ httpPort: 0, adminPort: 0 }).httpPort).toBe(0);
     expect(parse({ httpPort: 3478, turnPort: 3478 }).turnPort).toBe(3478);
+    expect(parse({ tlsPort: 443, tlsCert: "a", tlsKey: "b", turnPort: 443 }).turnPort).toBe(443);
   });
 
   test("two ports that are no numbers are not told to be equal", () => {

@@ -1,0 +1,171 @@
+/**
+ * One TCP port for everything that is served over TCP:
+ *
+ *   connection ─ limits ─ first bytes ─┬─ TLS ─ ALPN, or first bytes ─┬─► HTTP, WebSocket
+ *                                      ├─ HTTP ───────────────────────┤
+ *                                      └─ STUN, TURN ─────────────────┴─► the relay
+ */
+
+import type { Server as HttpServer } from "node:http";
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from "node:tls";
+import { formatIp, type IpAddress, withPort } from "../stun/address.ts";
+import { ConnectionCount, type ConnectionLimits } from "./connection-count.ts";
+import { createHttpServer, type HttpOptions } from "./http-server.ts";
+import type { Listener } from "./listen.ts";
+import { type ProtocolRoutes, routeByFirstBytes } from "./port-demux.ts";
+import type { TurnStreams } from "./stream-listener.ts";
+
+/** PEM. */
+export interface TlsFiles {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+}
+
+export interface TcpListenerOptions {
+  readonly http?: HttpOptions | undefined;
+  readonly turn?: TurnStreams | undefined;
+  readonly tls?: TlsFiles | undefined;
+  /** With TLS: nothing is served outside it. */
+  readonly tlsOnly?: boolean;
+  /** Of connections of every kind, before a byte of them was read. */
+  readonly connections: ConnectionLimits;
+  /** How long a connection may take to say what it speaks. */
+  readonly firstBytesMs?: number;
+  /** The system could not accept a connection; the server goes on. */
+  readonly failed: (error: unknown) => void;
+}
+
+const FIRST_BYTES_MS = 10_000;
+const TLS_HANDSHAKE_TIMEOUT_MS = 10_000;
+/** The kernel looks after peers that are gone without a word. */
+const KEEP_ALIVE_DELAY_MS = 30_000;
+/** RFC 7443 registers those of STUN. In this order: turnutils_uclient offers HTTP before them, and means TURN; browsers offer HTTP only. */
+const ALPN_PROTOCOLS = ["stun.turn", "stun.nat-discovery", "http/1.1"];
+
+/** Listens on one address. Rejects with the system's error; throws when the TLS files do not fit together. */
+export async function openTcpListener(
+  ip: IpAddress,
+  port: number,
+  options: TcpListenerOptions,
+): Promise<Listener> {
+  const http = options.http && createHttpServer(options.http);
+  const route = createRouting(options, http);
+  const server = createServer({
+    noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay: KEEP_ALIVE_DELAY_MS,
+  });
+  const sockets = acceptWithinLimits(server, options.connections, route);
+  await listen(server, ip, port);
+  server.on("error", options.failed);
+  // node:http looks after its timeouts from the moment it listens, which it does not do itself here.
+  http?.emit("listening");
+  const { port: boundPort } = server.address() as AddressInfo;
+  return {
+    address: withPort(ip, boundPort),
+    close() {
+      http?.close();
+      return closeServer(server, sockets);
+    },
+  };
+}
+
+/** What is done with each connection. */
+function createRouting(options: TcpListenerOptions, http: HttpServer | undefined): (socket: Socket) => void {
+  const { turn, tls, tlsOnly = false, firstBytesMs = FIRST_BYTES_MS } = options;
+  const toHttp = http && ((socket: Socket) => handToHttp(http, socket));
+  const inside: ProtocolRoutes = {
+    ...(toHttp && { http: toHttp }),
+    ...(turn && { turn: (socket) => turn.accept(socket, "tls") }),
+  };
+  const outside: ProtocolRoutes = {
+    ...(tls && { tls: createTlsRoute(tls, inside, firstBytesMs) }),
+    ...(!tlsOnly && toHttp && { http: toHttp }),
+    ...(!tlsOnly && turn && { turn: (socket) => turn.accept(socket, "tcp") }),
+  };
+  return (socket) => routeSocket(socket, outside, firstBytesMs);
+}
+
+/** Where there is one way only, whoever is at its end says what is wrong with the first bytes, and when they are late. */
+function routeSocket(socket: Socket, routes: ProtocolRoutes, firstBytesMs: number): void {
+  const [only, ...others] = Object.values(routes);
+  if (only !== undefined && others.length === 0) only(socket);
+  else routeByFirstBytes(socket, routes, firstBytesMs);
+}
+
+function handToHttp(http: HttpServer, socket: Socket): void {
+  http.emit("connection", socket);
+  socket.resume();
+}
+
+/** `tls.Server` reads what is in the buffer of a socket that it is given; it never listens itself. */
+function createTlsRoute(
+  tls: TlsFiles,
+  routes: ProtocolRoutes,
+  firstBytesMs: number,
+): (socket: Socket) => void {
+  const server: TlsServer = createTlsServer({
+    ...tls,
+    minVersion: "TLSv1.2",
+    handshakeTimeout: TLS_HANDSHAKE_TIMEOUT_MS,
+    ALPNProtocols: ALPN_PROTOCOLS,
+  });
+  server.on("secureConnection", function routeSecure(socket: TLSSocket) {
+    socket.on("error", ignoreSocketError);
+    const { alpnProtocol } = socket;
+    const chosen = typeof alpnProtocol === "string" ? alpnProtocol : "";
+    if (chosen.startsWith("http/") && routes.http !== undefined) routes.http(socket);
+    else if (chosen.startsWith("stun.") && routes.turn !== undefined) routes.turn(socket);
+    else routeSocket(socket, routes, firstBytesMs);
+  });
+  return (socket) => {
+    server.emit("connection", socket);
+  };
+}
+
+/** Returns every connection that is open: node:http knows nothing of those that are not HTTP. */
+function acceptWithinLimits(
+  server: Server,
+  limits: ConnectionLimits,
+  route: (socket: Socket) => void,
+): ReadonlySet<Socket> {
+  const sockets = new Set<Socket>();
+  const count = new ConnectionCount(limits);
+  server.on("connection", function acceptConnection(socket: Socket) {
+    socket.on("error", ignoreSocketError);
+    const giveBack = count.take(socket.remoteAddress);
+    if (giveBack === undefined) {
+      socket.destroy();
+      return;
+    }
+    sockets.add(socket);
+    socket.once("close", function forgetConnection() {
+      sockets.delete(socket);
+      giveBack();
+    });
+    route(socket);
+  });
+  return sockets;
+}
+
+function listen(server: Server, ip: IpAddress, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen({ host: formatIp(ip), port, ipv6Only: ip.family === 6 }, function listening() {
+      server.off("error", reject);
+      resolve();
+    });
+  });
+}
+
+/** Cuts what is still open. Resolves when no handle is left. */
+function closeServer(server: Server, sockets: ReadonlySet<Socket>): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    for (const socket of sockets) socket.destroy();
+  });
+}
+
+/** What goes wrong on a socket ends it, and "close" follows. */
+function ignoreSocketError(): void {}

@@ -1,0 +1,272 @@
+/** TURN over TCP and TLS: limits, back-pressure, and ends in time, over real sockets. */
+
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+import { afterEach, describe, expect, test } from "vitest";
+import { MAX_WAITING_BYTES } from "../../src/net/stream-link.ts";
+import { TurnStreams, type TurnStreamsOptions } from "../../src/net/stream-listener.ts";
+import { openTcpListener } from "../../src/net/tcp-listener.ts";
+import { formatIp, parseIp, type TransportAddress, withPort } from "../../src/stun/address.ts";
+import { TurnServer } from "../../src/turn/turn-server.ts";
+import { allocate, assertSuccess, text } from "../conformance/checks.ts";
+import { DEFAULT_LIMITS } from "../conformance/limits.ts";
+import { ALICE, REALM } from "../conformance/target.ts";
+import { MemoryNetwork } from "../support/memory-network.ts";
+import { MemoryRelayAllocator } from "../support/memory-relay.ts";
+import { openStreamTransport } from "../support/stream-transport.ts";
+import { LOOPBACK_4 } from "../support/test-config.ts";
+import { TestCredentials } from "../support/test-credentials.ts";
+import { TurnClient } from "../support/turn-client.ts";
+
+const CONNECTIONS = { max: 100, maxPerAddress: 100, trustedProxies: [], exemptLoopback: false };
+const QUICK = { firstMessageMs: 200, idleMs: 400 };
+const RELAY_IP = parseIp("185.199.1.2") ?? LOOPBACK_4;
+const PEER_IP = parseIp("89.160.20.1") ?? LOOPBACK_4;
+const MAX_TURNS = 10_000;
+const PADDED = Buffer.from("40000003616263ff", "hex");
+
+const cleanups: (() => void | Promise<void>)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+interface Bench {
+  readonly turn: TurnServer;
+  readonly streams: TurnStreams;
+  /** The server's ends of the connections, the first one first. */
+  readonly accepted: readonly Socket[];
+  readonly network: MemoryNetwork;
+  readonly server: TransportAddress;
+}
+
+/** Clients over TCP, relay targets in memory. */
+async function open(options: Partial<TurnStreamsOptions> = {}): Promise<Bench> {
+  const network = new MemoryNetwork();
+  const failures: unknown[] = [];
+  const turn = new TurnServer({
+    realm: REALM,
+    credentials: new TestCredentials(REALM, [ALICE], []),
+    allocator: new MemoryRelayAllocator(network, [RELAY_IP]),
+    targets: { judge: () => "allowed" },
+    clock: () => performance.now(),
+    limits: DEFAULT_LIMITS,
+    isExempt: () => false,
+    events: { failed: (error) => failures.push(error) },
+  });
+  const accepted: Socket[] = [];
+  class WatchedStreams extends TurnStreams {
+    override accept(socket: Socket, transport: "tcp" | "tls"): void {
+      accepted.push(socket);
+      super.accept(socket, transport);
+    }
+  }
+  const streams = new WatchedStreams({ turn, connections: CONNECTIONS, ...options });
+  const listener = await openTcpListener(LOOPBACK_4, 0, {
+    turn: streams,
+    connections: CONNECTIONS,
+    failed: (error) => failures.push(error),
+  });
+  cleanups.push(async () => {
+    turn.close();
+    await listener.close();
+    expect(failures).toEqual([]);
+  });
+  return { turn, streams, accepted, network, server: listener.address };
+}
+
+async function openClient({ server }: Bench) {
+  const transport = await openStreamTransport({ server, from: LOOPBACK_4 });
+  cleanups.push(() => transport.close());
+  return { transport, client: new TurnClient(transport, ALICE) };
+}
+
+async function openSilent({ server }: Bench): Promise<{ socket: Socket; closed: Promise<unknown> }> {
+  const socket = connect(server.port, formatIp(server));
+  socket.on("error", () => undefined);
+  const closed = once(socket, "close");
+  await once(socket, "connect");
+  cleanups.push(() => void socket.destroy());
+  return { socket, closed };
+}
+
+async function expectServes(bench: Bench): Promise<void> {
+  const { client } = await openClient(bench);
+  assertSuccess(await client.bind(), "Binding");
+}
+
+test("an allocation ends with its connection", async () => {
+  const bench = await open();
+  const { client } = await openClient(bench);
+  await allocate(client);
+  expect([bench.turn.allocationCount, bench.streams.size]).toEqual([1, 1]);
+  await client.close();
+  await expect.poll(() => bench.turn.allocationCount).toBe(0);
+  await expect.poll(() => bench.streams.size).toBe(0);
+});
+
+test("a client that sends its last byte is gone, though it still reads", async () => {
+  const bench = await open();
+  const { client, transport } = await openClient(bench);
+  await allocate(client);
+  transport.socket.end();
+  await transport.closed;
+  await expect.poll(() => bench.turn.allocationCount).toBe(0);
+});
+
+test("ChannelData is padded, to clients and from them, and its padding is not relayed", async () => {
+  const bench = await open();
+  const { client, transport } = await openClient(bench);
+  await allocate(client);
+  const peer = bench.network.open(PEER_IP);
+  const arrived: string[] = [];
+  peer.onPacket((bytes) => arrived.push(Buffer.from(bytes).toString()));
+  assertSuccess(await client.channelBind(0x4000, peer.address), "ChannelBind");
+  await transport.sendBytes(PADDED);
+  await expect.poll(() => arrived).toEqual(["abc"]);
+  for (const length of [0, 1, 2, 3, 4]) {
+    peer.sendNow(withPort(RELAY_IP, 49152), Buffer.alloc(length, "x"));
+    expect((await client.data.take()).data).toHaveLength(length);
+  }
+});
+
+test("a slow reader loses packets, what waits for it is bounded, and others are served meanwhile", async () => {
+  const bench = await open();
+  const { client, transport } = await openClient(bench);
+  const relayed = await allocate(client);
+  const peer = bench.network.open(PEER_IP);
+  assertSuccess(await client.channelBind(0x4000, peer.address), "ChannelBind");
+  transport.socket.pause();
+  const packet = Buffer.alloc(1200);
+  const isLosing = () => bench.turn.counters.drops["slow-reader"] > 0;
+  let waiting = 0;
+  // What the two kernels hold is not ours to bound.
+  for (let turns = 0; turns < MAX_TURNS; turns++) {
+    const hasLost = isLosing();
+    for (let i = 0; i < 100; i++) {
+      peer.sendNow(relayed, packet);
+      waiting = Math.max(waiting, bench.accepted[0]?.writableLength ?? 0);
+    }
+    if (hasLost) break;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect(isLosing()).toBe(true);
+  expect(waiting).toBeLessThanOrEqual(MAX_WAITING_BYTES);
+  expect(waiting).toBeGreaterThan(MAX_WAITING_BYTES - 2 * packet.length);
+  const other = await openClient(bench);
+  assertSuccess(await other.client.bind(), "Binding of another client");
+  // What waited is whole frames: the stream goes on where it was.
+  transport.socket.resume();
+  assertSuccess(await client.refresh(), "Refresh of the slow reader");
+  client.data.drain();
+  const last = text("the last packet");
+  await expect
+    .poll(() => {
+      peer.sendNow(relayed, last);
+      return client.data.drain().some(({ data }) => data.equals(last));
+    })
+    .toBe(true);
+});
+
+describe("a connection that is of no use is closed in time", () => {
+  test("that says nothing", async () => {
+    const bench = await open({ timeouts: QUICK });
+    const startedAt = performance.now();
+    await (await openSilent(bench)).closed;
+    expect(performance.now() - startedAt).toBeGreaterThanOrEqual(QUICK.firstMessageMs * 0.9);
+    await expectServes(bench);
+  });
+
+  test("that never finishes its first message", async () => {
+    const bench = await open({ timeouts: QUICK });
+    const { socket, closed } = await openSilent(bench);
+    const trickle = setInterval(() => socket.write(Uint8Array.of(0)), QUICK.firstMessageMs / 10);
+    await closed;
+    clearInterval(trickle);
+    await expectServes(bench);
+  });
+
+  test("that sends ChannelData and holds nothing", async () => {
+    const bench = await open({ timeouts: QUICK });
+    const { socket, closed } = await openSilent(bench);
+    const stream = setInterval(() => socket.write(PADDED), QUICK.firstMessageMs / 10);
+    await closed;
+    clearInterval(stream);
+    expect(bench.turn.counters.drops["no-allocation"]).toBeGreaterThan(0);
+    await expectServes(bench);
+  });
+
+  test("that has asked once and is silent since; who asks on stays", async () => {
+    const bench = await open({ timeouts: QUICK });
+    const [silent, lively] = [await openClient(bench), await openClient(bench)];
+    const openClosed = { silent: false };
+    void silent.transport.closed.then(() => {
+      openClosed.silent = true;
+    });
+    assertSuccess(await silent.client.bind(), "Binding");
+    async function askUntilTheOtherIsClosed(): Promise<boolean> {
+      assertSuccess(await lively.client.bind(), "Binding");
+      return openClosed.silent;
+    }
+    await expect.poll(askUntilTheOtherIsClosed, { timeout: 5000 }).toBe(true);
+    assertSuccess(await lively.client.bind(), "Binding");
+  });
+
+  test("an allocation keeps it open, and its end does no more", async () => {
+    const bench = await open({ timeouts: QUICK });
+    const { client, transport } = await openClient(bench);
+    await allocate(client);
+    await new Promise((resolve) => setTimeout(resolve, QUICK.idleMs * 2));
+    assertSuccess(await client.refresh(0), "Refresh(0)");
+    await transport.closed;
+    await expectServes(bench);
+  });
+
+  test("that sends garbage, after whole frames too", async () => {
+    const bench = await open();
+    for (const garbage of ["80", "ffffffff", "0001000021120000"]) {
+      const { client, transport } = await openClient(bench);
+      assertSuccess(await client.bind(), "Binding");
+      await transport.sendBytes(Buffer.from(garbage, "hex"));
+      await transport.closed;
+    }
+    await expectServes(bench);
+  });
+
+  test("that begins a large frame and has no allocation; with one it passes", async () => {
+    const bench = await open();
+    const header = Buffer.from("0016f0002112a442", "hex");
+    const stranger = await openClient(bench);
+    await stranger.transport.sendBytes(header);
+    await stranger.transport.closed;
+    const { client } = await openClient(bench);
+    await allocate(client);
+    const peer = bench.network.open(PEER_IP);
+    const sizes: number[] = [];
+    peer.onPacket((bytes) => sizes.push(bytes.length));
+    assertSuccess(await client.createPermission(peer.address), "CreatePermission");
+    await client.sendIndication(peer.address, Buffer.alloc(60_000));
+    await expect.poll(() => sizes).toEqual([60_000]);
+  });
+});
+
+describe("connections are limited", () => {
+  test("per address, and the place of one that went is free", async () => {
+    const bench = await open({ connections: { ...CONNECTIONS, maxPerAddress: 2 } });
+    const [first] = [await openClient(bench), await openClient(bench)];
+    const third = await openSilent(bench);
+    await third.closed;
+    assertSuccess(await first.client.bind(), "Binding");
+    await first.client.close();
+    await expect.poll(() => bench.streams.size).toBe(1);
+    await expectServes(bench);
+  });
+
+  test("in all, for exempt loopback too", async () => {
+    const bench = await open({
+      connections: { ...CONNECTIONS, max: 1, maxPerAddress: 0, exemptLoopback: true },
+    });
+    const only = await openClient(bench);
+    await (await openSilent(bench)).closed;
+    assertSuccess(await only.client.bind(), "Binding");
+  });
+});

@@ -1,0 +1,91 @@
+/** A TURN client's connection over TCP or TLS, with a framing of its own. */
+
+import { connect, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
+import { formatIp, type IpAddress, type TransportAddress, withPort } from "../../src/stun/address.ts";
+import type { PacketTransport } from "./endpoint.ts";
+
+export interface StreamTransportOptions {
+  readonly server: TransportAddress;
+  /** The client's own address. */
+  readonly from: IpAddress;
+  /** The server's certificate, for TLS. */
+  readonly ca?: string;
+  readonly alpn?: readonly string[];
+}
+
+export interface StreamTransport extends PacketTransport {
+  readonly socket: Socket;
+  /** Sends these bytes as they are. */
+  sendBytes(bytes: Uint8Array): Promise<void>;
+  /** Resolves when the connection has ended, from whichever side. */
+  readonly closed: Promise<void>;
+}
+
+/** Rejects with the system's error, or TLS's. */
+export async function openStreamTransport(options: StreamTransportOptions): Promise<StreamTransport> {
+  const socket = await openSocket(options);
+  let receive: (bytes: Uint8Array) => void = () => undefined;
+  let waiting: Buffer = Buffer.alloc(0);
+  socket.on("data", (segment: Buffer) => {
+    waiting = Buffer.concat([waiting, segment]);
+    for (let frame = takeFrame(); frame !== undefined; frame = takeFrame()) receive(frame);
+  });
+
+  function takeFrame(): Buffer | undefined {
+    if (waiting.length < 4) return undefined;
+    const isChannelData = (waiting[0] as number) >= 0x40;
+    const end = waiting.readUInt16BE(2) + (isChannelData ? 4 : 20);
+    const padded = Math.ceil(end / 4) * 4;
+    if (waiting.length < padded) return undefined;
+    const frame = waiting.subarray(0, end);
+    waiting = waiting.subarray(padded);
+    return frame;
+  }
+
+  const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
+  const sendBytes = (bytes: Uint8Array) =>
+    new Promise<void>((resolve) => socket.write(bytes, () => resolve()));
+  return {
+    socket,
+    closed,
+    sendBytes,
+    local: withPort(options.from, socket.localPort ?? 0),
+    send: (bytes) => sendBytes(padChannelData(bytes)),
+    onPacket(receiver) {
+      receive = receiver;
+    },
+    close() {
+      socket.destroy();
+      return closed;
+    },
+  };
+}
+
+function openSocket({ server, from, ca, alpn }: StreamTransportOptions): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const raw = connect({ host: formatIp(server), port: server.port, localAddress: formatIp(from) });
+    const socket =
+      ca === undefined
+        ? raw
+        : connectTls({ socket: raw, ca, servername: "localhost", ...(alpn && { ALPNProtocols: [...alpn] }) });
+    raw.once("error", reject);
+    socket.once("error", reject);
+    socket.once(ca === undefined ? "connect" : "secureConnect", () => {
+      raw.off("error", reject);
+      socket.off("error", reject);
+      for (const one of [raw, socket]) one.on("error", ignoreSocketError);
+      resolve(socket);
+    });
+  });
+}
+
+/** RFC 8656 section 12.5. */
+function padChannelData(bytes: Uint8Array): Uint8Array {
+  const first = bytes[0] ?? 0;
+  if (first < 0x40 || first > 0x7f || bytes.length % 4 === 0) return bytes;
+  return Buffer.concat([bytes, new Uint8Array(4 - (bytes.length % 4))]);
+}
+
+/** The other end may cut the connection: "close" follows. */
+function ignoreSocketError(): void {}
