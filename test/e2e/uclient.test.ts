@@ -1,10 +1,12 @@
 /**
  * coturn's own test client against our relay: no packet may be lost, in any of its modes. `-e -r`: an echo peer
  * (`turnutils_peer`); `-s`: Send indications instead of channels; `-c`: one allocation instead of an RTP and RTCP pair
- * (EVEN-PORT and RESERVATION-TOKEN); `-y`: client to client; `-x`: a relayed IPv6 address; `-Z`: one of each family.
+ * (EVEN-PORT and RESERVATION-TOKEN); `-y`: client to client; `-x`: a relayed IPv6 address; `-Z`: one of each family; `-t`: over
+ * TCP; `-t -S`: over TLS.
  */
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type CertificateFiles, makeCertificateFiles } from "./support/certificate-files.ts";
 import { TestProcess } from "./support/child-process.ts";
 import { eventually } from "./support/eventually.ts";
 import { freePort } from "./support/free-port.ts";
@@ -22,6 +24,8 @@ const CREDENTIALS = [
   ["REST credentials", ["-u", "ann", "-W", SECRET]],
 ] as const;
 
+const TLS_PORT = 443;
+
 /** A message every 5 ms. */
 const LOAD = ["-n", "100", "-z", "5"];
 
@@ -29,6 +33,7 @@ interface Place {
   readonly server: string;
   readonly server6: string;
   readonly turnPort: number;
+  readonly tlsPort?: number;
   readonly peer: string;
   readonly peer6: string;
   readonly peerPort: number;
@@ -57,8 +62,20 @@ function echo(at: Place): readonly string[] {
   return ["-e", at.peer, "-r", String(at.peerPort)];
 }
 
-async function expectNothingLost(place: Place, credential: readonly string[], mode: readonly string[]) {
-  const args = [...credential, ...LOAD, "-p", String(place.turnPort), ...mode];
+type Transport = "udp" | "tcp" | "tls";
+
+function reaching(place: Place, transport: Transport): readonly string[] {
+  if (transport === "tls") return ["-t", "-S", "-p", String(place.tlsPort)];
+  return [...(transport === "tcp" ? ["-t"] : []), "-p", String(place.turnPort)];
+}
+
+async function expectNothingLost(
+  place: Place,
+  credential: readonly string[],
+  mode: readonly string[],
+  transport: Transport = "udp",
+) {
+  const args = [...credential, ...LOAD, ...reaching(place, transport), ...mode];
   const report = await runUclient(args, place.clientPrefix);
   expect(report, report.output).toMatchObject({ code: 0, lost: 0 });
   expect(report.sent, report.output).toBeGreaterThanOrEqual(100);
@@ -69,6 +86,7 @@ describe.skipIf(isMissing("turnutils_uclient", "turnutils_peer", "namespaces"))(
   "uclient on machines of their own, the server with its defaults",
   () => {
     let lab: NetworkLab;
+    let certificate: CertificateFiles;
     let server: TurnpikeProcess;
     let place: Place;
     let peers: readonly TestProcess[] = [];
@@ -81,12 +99,15 @@ describe.skipIf(isMissing("turnutils_uclient", "turnutils_peer", "namespaces"))(
         Machine,
       ];
       const ports = { http: 8080, turn: 3478, admin: 9090 };
-      server = await TurnpikeProcess.start({ prefix: host.prefix, ports, flags: CREDENTIAL_FLAGS });
+      certificate = makeCertificateFiles();
+      const flags = [...CREDENTIAL_FLAGS, ...certificate.flags, "--tls-port", String(TLS_PORT)];
+      server = await TurnpikeProcess.start({ prefix: host.prefix, ports, flags });
       peers = await startPeers(peer.prefix, [peer.address, peer.address6], 3480);
       place = {
         server: host.address,
         server6: host.address6,
         turnPort: ports.turn,
+        tlsPort: TLS_PORT,
         peer: peer.address,
         peer6: peer.address6,
         peerPort: 3480,
@@ -98,6 +119,7 @@ describe.skipIf(isMissing("turnutils_uclient", "turnutils_peer", "namespaces"))(
       await Promise.all(peers.map((peer) => peer.stop()));
       const exit = await server?.stop();
       lab?.remove();
+      certificate?.remove();
       expect(exit).toEqual({ code: 0, signal: undefined });
     });
 
@@ -107,7 +129,13 @@ describe.skipIf(isMissing("turnutils_uclient", "turnutils_peer", "namespaces"))(
       });
     });
 
-    test("what the clients gave back is gone; of each run its trial allocation is left, which uclient never frees", async () => {
+    describe.each(["tcp", "tls"] as const)("over %s", (transport) => {
+      test.each(MODES)("%s: 0 lost packets", async (_mode, args) => {
+        await expectNothingLost(place, CREDENTIALS[1][1], args(place), transport);
+      });
+    });
+
+    test("what the clients gave back is gone; of each run over UDP its trial allocation is left, which uclient never frees", async () => {
       const runs = CREDENTIALS.length * MODES.length;
       await eventually(
         "one allocation per run",

@@ -1,0 +1,20 @@
+/** A self-signed certificate for localhost in files, for a server in a process of its own. */
+
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { createSelfSignedCertificate } from "../../support/self-signed.ts";
+import { makeTempDir } from "./temp-dir.ts";
+
+export interface CertificateFiles {
+  readonly flags: readonly string[];
+  remove(): void;
+}
+
+export function makeCertificateFiles(): CertificateFiles {
+  const folder = makeTempDir("certificate");
+  const [cert, key] = [join(folder.path, "cert.pem"), join(folder.path, "key.pem")];
+  const certificate = createSelfSignedCertificate();
+  writeFileSync(cert, certificate.cert);
+  writeFileSync(key, certificate.key);
+  return { flags: ["--tls-cert", cert, "--tls-key", key], remove: folder.remove };
+}
