@@ -1,10 +1,9 @@
 /** Opens every port that the configuration names, and tells of all that failed. */
 
-import { readFile } from "node:fs/promises";
-import { createSecureContext } from "node:tls";
 import type { Config } from "./config/config.ts";
 import { turnOverTcp } from "./config/turn-over-tcp.ts";
 import type { TurnPorts } from "./credentials/ice-servers.ts";
+import { CertificateFiles } from "./net/certificate-files.ts";
 import type { ConnectionLimits } from "./net/connection-count.ts";
 import type { RequestHandler } from "./net/http-routes.ts";
 import type { HttpOptions } from "./net/http-server.ts";
@@ -40,9 +39,15 @@ export interface OpenPortsOptions {
   /** Undefined: no admin port. */
   readonly admin: RequestHandler | undefined;
   readonly failed: (error: unknown) => void;
+  /** New files came, and are used from the next handshake on. */
+  readonly certificateChanged: () => void;
+  /** New files came that cannot be used: those before stay in use. */
+  readonly certificateFailed: (error: unknown) => void;
 }
 
 export interface OpenPorts {
+  /** Once a second. */
+  readonly sweep: () => void;
   readonly listeners: readonly Listener[];
   readonly addresses: PortAddresses;
   /** Not empty: the start must fail, and the caller closes `listeners`. */
@@ -67,6 +72,7 @@ export async function openPorts(options: OpenPortsOptions): Promise<OpenPorts> {
   const addressesOf = (result: ListenResult) =>
     result.listeners.map(({ address }) => toListenAddress(address));
   return {
+    sweep: tls.sweep,
     listeners: results.flatMap((result) => result.listeners),
     failures: results.flatMap((result) => result.failures),
     addresses: {
@@ -121,25 +127,33 @@ async function listenHttp(options: OpenPortsOptions, streams: TurnStreams): Prom
   return listenOnHosts(config, "http", config.httpPort, (ip, port) => openTcpListener(ip, port, server));
 }
 
-async function listenTls(options: OpenPortsOptions, streams: TurnStreams): Promise<ListenResult> {
+interface TlsResult extends ListenResult {
+  /** Looks whether the certificate is another one. */
+  sweep(): void;
+}
+
+async function listenTls(options: OpenPortsOptions, streams: TurnStreams): Promise<TlsResult> {
   const { tls, hosts } = options.config;
   const [firstHost] = hosts;
-  if (tls === undefined || firstHost === undefined) return NOTHING;
-  const failed = (error: unknown) => toFailure("tls", firstHost, tls.port, error);
-  const files = await Promise.allSettled([readFile(tls.certFile), readFile(tls.keyFile)]);
-  const [cert, key] = files.map((file) => (file.status === "fulfilled" ? file.value : undefined));
-  if (cert === undefined || key === undefined) {
-    const reasons = files.filter((file) => file.status === "rejected").map(({ reason }) => reason);
-    return { listeners: [], failures: reasons.map(failed) };
-  }
+  if (tls === undefined || firstHost === undefined) return { ...NOTHING, sweep: () => undefined };
+  const { certFile, keyFile, port } = tls;
+  let files: CertificateFiles;
   try {
-    createSecureContext({ cert, key });
+    const clock = () => performance.now();
+    files = await CertificateFiles.open({ certFile, keyFile, clock, failed: options.certificateFailed });
   } catch (error) {
-    // Files that are no certificate and key, or that do not belong together.
-    return { listeners: [], failures: [failed(error)] };
+    const reasons: unknown[] = error instanceof AggregateError ? error.errors : [error];
+    const failures = reasons.map((reason) => toFailure("tls", firstHost, port, reason));
+    return { listeners: [], failures, sweep: () => undefined };
   }
-  const server = { ...siteOptions(options, streams), tls: { cert, key }, tlsOnly: true };
-  return listenOnHosts(options.config, "tls", tls.port, (ip, port) => openTcpListener(ip, port, server));
+  const server = { ...siteOptions(options, streams), tlsOnly: true };
+  const result = await listenOnHosts(options.config, "tls", port, async (ip, onPort) => {
+    const listener = await openTcpListener(ip, onPort, { ...server, tls: files.current });
+    files.onChange((changed) => listener.useCertificate(changed));
+    return listener;
+  });
+  files.onChange(options.certificateChanged);
+  return { ...result, sweep: () => void files.sweep() };
 }
 
 async function listenAdmin({ config, admin, failed }: OpenPortsOptions): Promise<ListenResult> {

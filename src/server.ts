@@ -185,6 +185,9 @@ async function open(
         ? undefined
         : createAdminHandler({ isReady, renderMetrics: metrics.render, failed }),
     failed,
+    certificateChanged: () => logger.info({}, "the certificate was read again, and is in use"),
+    certificateFailed: (error) =>
+      logger.error({ err: error }, "the new certificate cannot be used; the one before it stays in use"),
   });
   if (ports.failures.length > 0) {
     endpoint.terminateAll();
@@ -197,7 +200,7 @@ async function open(
     assets,
     listeners: ports.listeners,
     addresses: { ...ports.addresses, relay: relayAddresses.map(toRelayedAddress) },
-    sweeper: startSweeper([() => hub.sweep(), () => turn.sweep()], failed),
+    sweeper: startSweeper([() => hub.sweep(), () => turn.sweep(), ports.sweep], failed),
     detach: hooks.server === undefined ? () => undefined : attachUpgrade(hooks.server, endpoint),
   };
 }

@@ -8,18 +8,23 @@
 
 import type { Server as HttpServer } from "node:http";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
-import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from "node:tls";
+import {
+  createServer as createTlsServer,
+  type TLSSocket,
+  type TlsOptions,
+  type Server as TlsServer,
+} from "node:tls";
 import { formatIp, type IpAddress, withPort } from "../stun/address.ts";
+import type { TlsFiles } from "./certificate-files.ts";
 import { ConnectionCount, type ConnectionLimits } from "./connection-count.ts";
 import { createHttpServer, type HttpOptions } from "./http-server.ts";
 import type { Listener } from "./listen.ts";
 import { type ProtocolRoutes, routeByFirstBytes } from "./port-demux.ts";
 import type { TurnStreams } from "./stream-listener.ts";
 
-/** PEM. */
-export interface TlsFiles {
-  readonly cert: Buffer;
-  readonly key: Buffer;
+export interface TcpListener extends Listener {
+  /** From the next handshake on; connections that are open stay as they are. */
+  useCertificate(files: TlsFiles): void;
 }
 
 export interface TcpListenerOptions {
@@ -42,15 +47,21 @@ const TLS_HANDSHAKE_TIMEOUT_MS = 10_000;
 const KEEP_ALIVE_DELAY_MS = 30_000;
 /** RFC 7443 registers those of STUN. In this order: turnutils_uclient offers HTTP before them, and means TURN; browsers offer HTTP only. */
 const ALPN_PROTOCOLS = ["stun.turn", "stun.nat-discovery", "http/1.1"];
+const TLS_OPTIONS: TlsOptions = {
+  minVersion: "TLSv1.2",
+  handshakeTimeout: TLS_HANDSHAKE_TIMEOUT_MS,
+  ALPNProtocols: ALPN_PROTOCOLS,
+};
 
 /** Listens on one address. Rejects with the system's error; throws when the TLS files do not fit together. */
 export async function openTcpListener(
   ip: IpAddress,
   port: number,
   options: TcpListenerOptions,
-): Promise<Listener> {
+): Promise<TcpListener> {
   const http = options.http && createHttpServer(options.http);
-  const route = createRouting(options, http);
+  const tls = options.tls && createTlsServer({ ...TLS_OPTIONS, ...options.tls });
+  const route = createRouting(options, http, tls);
   const server = createServer({
     noDelay: true,
     keepAlive: true,
@@ -64,6 +75,9 @@ export async function openTcpListener(
   const { port: boundPort } = server.address() as AddressInfo;
   return {
     address: withPort(ip, boundPort),
+    useCertificate(files) {
+      tls?.setSecureContext({ ...TLS_OPTIONS, ...files });
+    },
     close() {
       http?.close();
       return closeServer(server, sockets);
@@ -72,8 +86,12 @@ export async function openTcpListener(
 }
 
 /** What is done with each connection. */
-function createRouting(options: TcpListenerOptions, http: HttpServer | undefined): (socket: Socket) => void {
-  const { turn, tls, tlsOnly = false, firstBytesMs = FIRST_BYTES_MS } = options;
+function createRouting(
+  options: TcpListenerOptions,
+  http: HttpServer | undefined,
+  tls: TlsServer | undefined,
+): (socket: Socket) => void {
+  const { turn, tlsOnly = false, firstBytesMs = FIRST_BYTES_MS } = options;
   const toHttp = http && ((socket: Socket) => handToHttp(http, socket));
   const inside: ProtocolRoutes = {
     ...(toHttp && { http: toHttp }),
@@ -101,16 +119,10 @@ function handToHttp(http: HttpServer, socket: Socket): void {
 
 /** `tls.Server` reads what is in the buffer of a socket that it is given; it never listens itself. */
 function createTlsRoute(
-  tls: TlsFiles,
+  server: TlsServer,
   routes: ProtocolRoutes,
   firstBytesMs: number,
 ): (socket: Socket) => void {
-  const server: TlsServer = createTlsServer({
-    ...tls,
-    minVersion: "TLSv1.2",
-    handshakeTimeout: TLS_HANDSHAKE_TIMEOUT_MS,
-    ALPNProtocols: ALPN_PROTOCOLS,
-  });
   server.on("secureConnection", function routeSecure(socket: TLSSocket) {
     socket.on("error", ignoreSocketError);
     const { alpnProtocol } = socket;
