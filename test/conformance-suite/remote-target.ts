@@ -1,0 +1,180 @@
+/** Any running server as a target of the conformance rules. */
+
+import {
+  formatIp,
+  type IpAddress,
+  type IpFamily,
+  sameIp,
+  type TransportAddress,
+  withPort,
+} from "../../src/stun/address.ts";
+import { DENY_LIST_RULES } from "../conformance/rules/deny-list.ts";
+import { CAROL, type Need, type Peer, peerAt, type Rule, type Target } from "../conformance/target.ts";
+import { type Endpoint, transportTo } from "../support/endpoint.ts";
+import { NoAnswerError } from "../support/no-answer.ts";
+import { TurnClient } from "../support/turn-client.ts";
+import type { Credentials } from "../support/turn-request.ts";
+import { isUdpAddressFree, openUdpEndpoint } from "../support/udp-endpoint.ts";
+import { NotApplicableError } from "./not-applicable.ts";
+import type { SuiteOptions } from "./options.ts";
+import type { Places } from "./places.ts";
+import { isLoopback, isNearby, isOwn, isPrivate } from "./server-uri.ts";
+
+const STALE_NONCE = 438;
+/** On a server of one address permissions for it are given, because other clients are relayed there. */
+const OWN_LISTENER = "own-listener";
+
+export class RemoteServer {
+  readonly options: SuiteOptions;
+  readonly places: Places;
+  readonly #patienceMs: number;
+  readonly #usedPorts = new Set<number>();
+
+  /** `patienceMs`: how long a client or a peer waits for a packet. */
+  constructor(options: SuiteOptions, places: Places, patienceMs: number) {
+    this.options = options;
+    this.places = places;
+    this.#patienceMs = patienceMs;
+  }
+
+  /** Why the rule says nothing about this server; undefined where it does. */
+  hindranceTo(rule: Rule): string | undefined {
+    if (rule.settings !== undefined) return "needs settings of our own server";
+    const need = rule.needs?.find((one) => this.#lacks(one) !== undefined);
+    if (need !== undefined) return this.#lacks(need);
+    const [peer] = this.places.peers;
+    if (rule.id === OWN_LISTENER) return "needs a relay on another address than the listener's";
+    if (DENY_LIST_RULES.includes(rule) && peer !== undefined && (isLoopback(peer) || isPrivate(peer)))
+      return `needs a server that does not relay to ${isLoopback(peer) ? "loopback" : "private networks"}`;
+    if (rule.id === "userhash" && this.options.staticUsers === 0) return "needs a static user (--user)";
+    return undefined;
+  }
+
+  #lacks(need: Need): string | undefined {
+    const { servers } = this.options;
+    if (need === "clock") return "needs a clock that can be moved";
+    if (need === "inside") return "needs controls of our own server";
+    if (need === "local" && !servers.every(isOwn)) return "needs a server on this machine";
+    if (need === "ipv6" && servers.every(({ family }) => family === 4))
+      return "needs the server's IPv6 address";
+    if (need === "public" && servers.some(isLoopback)) return "needs a server that is not on loopback";
+    return undefined;
+  }
+
+  /** What one rule uses. Closing it ends its allocations. */
+  open(): Target {
+    const clients: TurnClient[] = [];
+    const peers: Peer[] = [];
+    const [alice, bob] = this.options.users;
+    const openClient = async (family: IpFamily, as: Credentials) => {
+      const client = await this.#openClient(family, as);
+      clients.push(client);
+      return client;
+    };
+    const keepPeer = (peer: Peer) => {
+      peers.push(peer);
+      return peer;
+    };
+    return {
+      alice: required(alice, "needs a user"),
+      get bob() {
+        return required(bob, "needs a second user (--user)");
+      },
+      client: ({ family = 4, as = alice } = {}) => openClient(family, this.#userFor(as)),
+      peer: async ({ family = 4, host = 0 } = {}) => keepPeer(await this.#openPeer(family, host)),
+      serverAddress: (family) => this.#serverAddress(family),
+      isFree: isUdpAddressFree,
+      endpointBesideRelay: async (relayed) =>
+        keepPeer(peerAt(await openUdpEndpoint(withPort(relayed, 0)), this.#patienceMs)),
+      get controls(): never {
+        throw new NotApplicableError("needs controls of our own server");
+      },
+      async close() {
+        await Promise.all(clients.map(endAllocation));
+        await Promise.all([...clients, ...peers].map((one) => one.close()));
+      },
+    };
+  }
+
+  /** Whether the server still answers. */
+  async isServing(): Promise<boolean> {
+    const [server] = this.options.servers;
+    const client = await this.#openClient(
+      server?.family ?? 4,
+      required(this.options.users[0], "needs a user"),
+    );
+    try {
+      for (let attempt = 0; attempt < 3; attempt++) {
+        const answer = await client.bind().catch(ignoreSilence);
+        if (answer !== undefined) return true;
+      }
+      return false;
+    } finally {
+      await client.close();
+    }
+  }
+
+  /** The rules know Carol as the third user; who has only one or two users has nobody better for her than the first. */
+  #userFor(as: Credentials | undefined): Credentials {
+    const [first, , third] = this.options.users;
+    return required(as === CAROL || as === undefined ? (third ?? first) : as, "needs a user");
+  }
+
+  /** A server with one address is asked there, whatever the family. */
+  async #openClient(asked: IpFamily, as: Credentials): Promise<TurnClient> {
+    const { servers } = this.options;
+    const server = required(servers.find(({ family }) => family === asked) ?? servers[0], "needs a server");
+    const ip = required(this.places.clientIp(server.family), "needs an address that reaches the server");
+    return new TurnClient(transportTo(server, await this.#openUnused(ip)), as, this.#patienceMs);
+  }
+
+  /** A port that no client had before: a server may take its time to forget an allocation. */
+  async #openUnused(ip: IpAddress): Promise<Endpoint> {
+    for (;;) {
+      const endpoint = await openUdpEndpoint(ip);
+      const { port } = endpoint.address;
+      if (!this.#usedPorts.has(port)) {
+        this.#usedPorts.add(port);
+        return endpoint;
+      }
+      await endpoint.close();
+    }
+  }
+
+  async #openPeer(family: IpFamily, host: 0 | 1): Promise<Peer> {
+    const [first, second] = this.places.peers.filter((ip) => ip.family === family);
+    const ip =
+      host === 0 || family === 6
+        ? required(first, `needs a peer address (--peer) of IPv${family}`)
+        : required(second, "needs a second peer address (--peer)");
+    const peer = peerAt(await openUdpEndpoint(ip), this.#patienceMs);
+    return { ...peer, send: (to, data) => peer.send(this.#harmless(to), data) };
+  }
+
+  /** A relayed address is what the server says it is: nothing is sent to somebody else because of that. */
+  #harmless(to: TransportAddress): TransportAddress {
+    const { servers, isMine } = this.options;
+    if (isMine || isNearby(to) || servers.some((server) => sameIp(server, to))) return to;
+    throw new NotApplicableError(`the relayed address ${formatIp(to)} is not the server's`);
+  }
+
+  #serverAddress(family: IpFamily): TransportAddress {
+    const server = this.options.servers.find((one) => one.family === family);
+    return required(server, `needs the server's IPv${family} address`);
+  }
+}
+
+/** So that the next rules do not meet a quota. */
+async function endAllocation(client: TurnClient): Promise<void> {
+  const answer = await client.refresh(0).catch(ignoreSilence);
+  if (answer?.errorCode === STALE_NONCE) await client.refresh(0).catch(ignoreSilence);
+}
+
+function ignoreSilence(error: unknown): undefined {
+  if (!(error instanceof NoAnswerError)) throw error;
+}
+
+function required<T>(value: T | undefined, what: string): T {
+  if (value === undefined) throw new NotApplicableError(what);
+  return value;
+}
