@@ -8,6 +8,7 @@ import { setting, settingsOf } from "./setting.ts";
 import {
   allDifferent,
   cidr,
+  externalIp,
   host,
   ip,
   list,
@@ -164,7 +165,7 @@ export const schema = z.strictObject(
       defaultText: "the one that the client used",
     }),
     externalIps: setting(
-      list(ip()).refine(onePerFamily, "must be at most one IPv4 and one IPv6 address").default([]),
+      list(externalIp()).refine(onePerFamily, "must be at most one IPv4 and one IPv6 address").default([]),
       {
         group: "Ports and addresses",
         value: "ip",

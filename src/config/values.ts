@@ -1,7 +1,7 @@
 /** The kinds of values that settings have: text as people write it in, parsed values out, one plain sentence when it is wrong. */
 
 import { z } from "zod";
-import { type IpAddress, parseCidr, parseIp, sameIp } from "../stun/address.ts";
+import { type Cidr, cidrContains, type IpAddress, parseCidr, parseIp, sameIp } from "../stun/address.ts";
 
 /** A string that `parse` understands; undefined from it is the error `message`. */
 export function text<T>(parse: (text: string) => T | undefined, message: string) {
@@ -40,6 +40,18 @@ export function words(maxBytes: number) {
 export const port = () => whole(0, 65_535);
 
 export const ip = () => text(parseIp, "must be an IPv4 or IPv6 address");
+
+/** What no packet from elsewhere can have as its destination. */
+const NEVER_EXTERNAL = ["0.0.0.0/8", "224.0.0.0/4", "255.255.255.255", "::", "::ffff:0:0/96", "ff00::/8"]
+  .map(parseCidr)
+  .filter((one): one is Cidr => one !== undefined);
+
+/** An address that relayed addresses may be given out with. */
+export const externalIp = () =>
+  ip().refine(
+    (one) => !NEVER_EXTERNAL.some((network) => cidrContains(network, one)),
+    "must be an address that clients can send to, not an unspecified, IPv4-mapped, multicast or broadcast one",
+  );
 
 export const cidr = () => text(parseCidr, "must be a network like 10.0.0.0/8 or fd00::/8, or one address");
 

@@ -91,6 +91,9 @@ const PORT = "must be a whole number from 0 to 65535";
 const RANGE = "must be a range of ports like 49152-65535, from 1 to 65535";
 const NETWORK = "must be a network like 10.0.0.0/8 or fd00::/8, or one address";
 const HOST = "must be a host name or an IP address, without scheme and port";
+const EXTERNAL =
+  "must be an address that clients can send to, not an unspecified, IPv4-mapped, multicast or broadcast one";
+const LOOPBACK = "is loopback, which only this machine can reach; that is for --dev";
 const ORIGIN = "must be an origin like https://app.example, without a path";
 const USER = "must be NAME:PASSWORD, neither of them empty, the name without a colon";
 
@@ -151,6 +154,37 @@ describe("a wrong value is told with its path", () => {
     expect(lines).toHaveLength(1);
     expect(lines[0]).toContain("must be an object with settings");
     expect(parse({}).realm).toBe("turnpike");
+  });
+});
+
+describe("an external address that nobody can send to is refused", () => {
+  test.each([
+    "0.0.0.0",
+    "0.1.2.3",
+    "::",
+    "::ffff:198.51.100.4",
+    "::ffff:c633:6404",
+    "224.0.0.1",
+    "239.255.255.255",
+    "ff02::1",
+    "255.255.255.255",
+  ])("%s", (address) => {
+    expectErrors({ externalIps: [address] }, [`externalIps[0] ${JSON.stringify(address)}: ${EXTERNAL}`]);
+    expectErrors({ externalIps: [address], dev: true }, [
+      `externalIps[0] ${JSON.stringify(address)}: ${EXTERNAL}`,
+    ]);
+  });
+
+  test.each(["127.0.0.1", "127.9.9.9", "::1"])("%s, but for --dev", (address) => {
+    expectErrors({ externalIps: [address] }, [`externalIps[0] ${JSON.stringify(address)}: ${LOOPBACK}`]);
+    expect(parse({ externalIps: [address], dev: true }).externalIps.map(formatIp)).toEqual([address]);
+  });
+
+  test("a private one may be right: the NAT of a laboratory", () => {
+    expect(parse({ externalIps: ["10.0.0.5", "fd00::5"] }).externalIps.map(formatIp)).toEqual([
+      "10.0.0.5",
+      "fd00::5",
+    ]);
   });
 });
 
