@@ -12,7 +12,7 @@ import { createMetrics, type Metrics } from "./observe/metrics.ts";
 import { createRelayLog } from "./observe/relay-log.ts";
 import { createSignalingLog } from "./observe/signaling-log.ts";
 import { Hub } from "./signaling/hub.ts";
-import type { HubPorts, SignalingEvents } from "./signaling/ports.ts";
+import type { HubPorts, MemberId, SignalingEvents } from "./signaling/ports.ts";
 import type { TurnEvents } from "./turn/ports.ts";
 import { createRelayTargetPolicy } from "./turn/relay-target-policy.ts";
 import { TurnServer } from "./turn/turn-server.ts";
@@ -38,13 +38,14 @@ export interface Assembly {
 export function assemble(options: AssemblyOptions): Assembly {
   const { config, logger } = options;
   const metrics = createMetrics();
-  const turn = createRelay(options, fanOut<TurnEvents>([metrics.relayEvents, createRelayLog(logger)]));
-  // Leave, kick or close a room, and its allocations end with it.
+  const relayEvents = fanOut<TurnEvents>([metrics.relayEvents, createRelayLog(logger)]);
+  const turn = createRelay(options, relayEvents, (member) => hub.hasSeat(member));
+  // Leave, kick or close a room, and its allocations end with it; its credentials are refused from then on.
   const endRelay: SignalingEvents = {
     memberLeft: ({ roomKey, peer }) => turn.closeMember(roomKey, peer),
   };
   const events = fanOut<SignalingEvents>([endRelay, metrics.signalingEvents, createSignalingLog(logger)]);
-  const hub = createHub(options, events);
+  const hub = createHub(options, events, turn);
   metrics.watch(turn, () => hub.stats);
   const endpoint = new WebSocketEndpoint({
     connect: (link, info) => hub.connect(link, info),
@@ -59,12 +60,16 @@ export function assemble(options: AssemblyOptions): Assembly {
   return { turn, hub, endpoint, metrics };
 }
 
-function createRelay({ config, relayAddresses }: AssemblyOptions, events: TurnEvents): TurnServer {
+function createRelay(
+  { config, relayAddresses }: AssemblyOptions,
+  events: TurnEvents,
+  hasSeat: (member: MemberId) => boolean,
+): TurnServer {
   const { realm, secrets, users, limits } = config;
   const relayIps = relayAddresses.flatMap(({ bindIp, relayedIp }) => [bindIp, relayedIp]);
   return new TurnServer({
     realm,
-    credentials: createCredentialVerifier({ secrets, users, realm, nowSeconds }),
+    credentials: createCredentialVerifier({ secrets, users, realm, nowSeconds, hasSeat }),
     allocator: new DgramRelayAllocator(relayAddresses, config.relayPorts),
     targets: createRelayTargetPolicy({
       allow: config.allowRelayTo,
@@ -81,7 +86,11 @@ function createRelay({ config, relayAddresses }: AssemblyOptions, events: TurnEv
   });
 }
 
-function createHub({ config, authorize, turnPorts }: AssemblyOptions, events: SignalingEvents): Hub {
+function createHub(
+  { config, authorize, turnPorts }: AssemblyOptions,
+  events: SignalingEvents,
+  turn: TurnServer,
+): Hub {
   const secret = config.secrets[0];
   if (secret === undefined) throw new Error("config.secrets is empty");
   const ports: HubPorts = {
@@ -94,6 +103,7 @@ function createHub({ config, authorize, turnPorts }: AssemblyOptions, events: Si
       const iceServers = buildIceServers({ host, hostIsPublic, ports: turnPorts() }, credential);
       return { iceServers, expiresAt };
     },
+    lastRelayedAt: ({ peer, roomKey }) => turn.lastRelayedAtMs(roomUser(peer, roomKey)),
     ...(authorize !== undefined && { authorize }),
     events,
   };

@@ -27,6 +27,8 @@ export interface CredentialVerifierOptions {
   readonly realm: string;
   /** Unix time in seconds. */
   readonly nowSeconds: () => number;
+  /** Whether a member is in its room still: with its seat its credentials end, whatever their expiry. */
+  readonly hasSeat: (member: NonNullable<TurnUser["room"]>) => boolean;
 }
 
 /** `expiry` alone is what `turnutils_uclient -W` sends when it is given no user. */
@@ -50,7 +52,7 @@ export function isRoomUser(user: string): boolean {
 }
 
 export function createCredentialVerifier(options: CredentialVerifierOptions): CredentialVerifier {
-  const { secrets, realm, nowSeconds } = options;
+  const { secrets, realm, nowSeconds, hasSeat } = options;
   const staticUsers = new Map<string, TurnUser>(
     options.users.map(({ name, password }) => [
       name,
@@ -65,10 +67,11 @@ export function createCredentialVerifier(options: CredentialVerifierOptions): Cr
   function findRestUser(username: string): TurnUser | undefined {
     const [, expiry, user] = REST_USERNAME.exec(username) ?? [];
     if (expiry === undefined || Number(expiry) <= nowSeconds()) return undefined;
-    const passwords = secrets.map((secret) => passwordOf(secret, username));
-    const keys = keysOf(username, realm, passwords);
     const [, peer, roomKey] = ROOM_USER.exec(user ?? "") ?? [];
     const room = peer === undefined || roomKey === undefined ? undefined : { peer, roomKey };
+    if (room !== undefined && !hasSeat(room)) return undefined;
+    const passwords = secrets.map((secret) => passwordOf(secret, username));
+    const keys = keysOf(username, realm, passwords);
     return { userId: user ?? username, keys, ...(room && { room }) };
   }
 

@@ -9,7 +9,7 @@ import { closeRoom, dismiss, sweepAwaySeat } from "./departures.ts";
 import { createAnnounce, type HubOptions, type HubState, settle } from "./hub-state.ts";
 import { sweepIceServers } from "./ice-servers.ts";
 import { numbered } from "./outbox.ts";
-import type { Connection, ConnectionInfo, HubPorts, SignalingLink } from "./ports.ts";
+import type { Connection, ConnectionInfo, HubPorts, MemberId, SignalingLink } from "./ports.ts";
 import type { ErrorCode, ServerMessageBody } from "./protocol.ts";
 import { RoomTable } from "./rooms.ts";
 
@@ -41,6 +41,11 @@ export class Hub {
   get stats(): { rooms: number; members: number; connections: number } {
     const { rooms, connections } = this.#state;
     return { rooms: rooms.size, members: rooms.seatCount, connections: connections.size };
+  }
+
+  /** Whether a member has its seat still, here or away: as long as it does, its TURN credentials are good. */
+  hasSeat({ roomKey, peer }: MemberId): boolean {
+    return this.#state.rooms.getByKey(roomKey)?.seats.has(peer) === true;
   }
 
   /** A new WebSocket. Undefined: refused, and the link has been closed after an error `server-full`. */

@@ -18,6 +18,7 @@ export interface Room {
 
 export class RoomTable {
   readonly #rooms = new Map<string, Room>();
+  readonly #byKey = new Map<string, Room>();
   readonly #perAddress = new AddressCounts();
   #seatCount = 0;
 
@@ -37,6 +38,10 @@ export class RoomTable {
     return this.#rooms.get(name);
   }
 
+  getByKey(roomKey: string): Room | undefined {
+    return this.#byKey.get(roomKey);
+  }
+
   /** How many living rooms an address has made. */
   createdBy(addressKey: string): number {
     return this.#perAddress.get(addressKey);
@@ -48,6 +53,7 @@ export class RoomTable {
     const isFirst = room.seats.size === 0;
     if (isFirst) {
       this.#rooms.set(room.name, room);
+      this.#byKey.set(room.key, room);
       if (room.creator !== undefined) this.#perAddress.add(room.creator);
     }
     room.seats.set(seat.peer, seat);
@@ -63,6 +69,7 @@ export class RoomTable {
     this.#seatCount--;
     if (room.seats.size > 0) return false;
     this.#rooms.delete(room.name);
+    this.#byKey.delete(room.key);
     if (room.creator !== undefined) this.#perAddress.remove(room.creator);
     return true;
   }

@@ -157,6 +157,15 @@ export class TurnServer {
     reservations.dropOf(isMember);
   }
 
+  /** When, by the clock, a packet was last relayed for this user; undefined for one without an allocation. */
+  lastRelayedAtMs(userId: string): number | undefined {
+    let latest: number | undefined;
+    for (const { lastRelayedAtMs } of this.#state.table.ofUser(userId)) {
+      if (latest === undefined || lastRelayedAtMs > latest) latest = lastRelayedAtMs;
+    }
+    return latest;
+  }
+
   /** Ends every allocation and answers nothing any more. Idempotent. */
   close(): void {
     this.#state.closed = true;

@@ -17,7 +17,7 @@ export function text(value: string): Buffer {
 export function assertSameAddress(
   actual: TransportAddress | undefined,
   expected: TransportAddress,
-  what?: string,
+  what = "the address",
 ): void {
   assert.equal(actual && formatTransportAddress(actual), formatTransportAddress(expected), what);
 }
@@ -31,7 +31,7 @@ export async function assertRefused(
   client: TurnClient,
   answer: TurnAnswer,
   code: number,
-  what?: string,
+  what = `error ${code}`,
 ): Promise<void> {
   assert.equal(answer.outcome, code, what);
   assertSuccess(await client.bind(), `a Binding request after the ${code}`);
@@ -42,7 +42,7 @@ export async function assertRefusedAndKept(
   client: TurnClient,
   answer: TurnAnswer,
   code: number,
-  what?: string,
+  what = `error ${code}`,
 ): Promise<void> {
   assert.equal(answer.outcome, code, what);
   assertSuccess(await client.refresh(600), `a Refresh after the ${code}`);

@@ -1,12 +1,18 @@
 /** Where the two halves meet: what signaling gives out opens the relay, and what ends in signaling ends there. */
 
+import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, expect, test } from "vitest";
+import { issueCredential } from "../../src/credentials/turn-credentials.ts";
 import { createLogger } from "../../src/observe/logger.ts";
 import { createServer, type ServerHooks, type TurnpikeServer } from "../../src/server.ts";
 import type { IceServer } from "../../src/signaling/protocol.ts";
+import { withPort } from "../../src/stun/address.ts";
+import { transportTo } from "../support/endpoint.ts";
 import { SignalingClient } from "../support/signaling-client.ts";
-import { testConfig } from "../support/test-config.ts";
+import { LOOPBACK_4, testConfig } from "../support/test-config.ts";
+import { TurnClient } from "../support/turn-client.ts";
 import { UdpTurnClient } from "../support/udp-allocation.ts";
+import { openUdpEndpoint } from "../support/udp-endpoint.ts";
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
@@ -59,7 +65,7 @@ test("the iceServers of a join open the relay, and leaving ends the allocation a
   await member.next("ok");
   expect(await bench.metric("turnpike_allocations")).toBe(0);
   expect(await bench.metric('turnpike_allocations_closed_total{reason="room-left"}')).toBe(1);
-  expect(await relay.refresh(600)).toBe(437);
+  expect(await relay.refresh(600)).toBe(401);
 });
 
 test("one member's leave ends the allocations of both in a room of two", async () => {
@@ -96,12 +102,23 @@ test("static users open the relay; a wrong password does not, and is no obstacle
 });
 
 test("an older secret still opens the relay", async () => {
-  const old = await start(testConfig({ secrets: ["old secret"] }));
-  const { iceServers } = await (await SignalingClient.open(old.url)).join("blue-fox");
+  const { username, credential } = issueCredential("old secret", "guest", Math.floor(Date.now() / 1000) + 60);
   const rotated = await start(testConfig({ secrets: ["new secret", "old secret"] }));
-  expect(await withIceServers(rotated.turnPort, iceServers).allocate()).toBeUndefined();
+  expect(await turnClient(rotated.turnPort, username, credential).allocate()).toBeUndefined();
   const other = await start(testConfig({ secrets: ["new secret"] }));
-  expect(await withIceServers(other.turnPort, iceServers).allocate()).toBe(401);
+  expect(await turnClient(other.turnPort, username, credential).allocate()).toBe(401);
+});
+
+test("the credentials of a member who left make no allocation any more; those of the next one do", async () => {
+  const bench = await start();
+  const leaving = await SignalingClient.open(bench.url);
+  const { iceServers } = await leaving.join("blue-fox");
+  leaving.send({ type: "leave" });
+  await leaving.next("ok");
+  expect(await withIceServers(bench.turnPort, iceServers).allocate()).toBe(401);
+  expect(await bench.metric("turnpike_allocations")).toBe(0);
+  const next = await (await SignalingClient.open(bench.url)).join("blue-fox");
+  expect(await withIceServers(bench.turnPort, next.iceServers).allocate()).toBeUndefined();
 });
 
 test("close ends the allocations, and frees the TURN port", async () => {
@@ -127,4 +144,34 @@ test("a member has its own quota, and users outside of rooms have theirs", async
   }
   const other = await (await SignalingClient.open(bench.url)).join("red-fox");
   expect(await withIceServers(bench.turnPort, other.iceServers).allocate()).toBeUndefined();
+});
+
+test("a seat waits for its member as long as packets are relayed for it", async () => {
+  const bench = await start(testConfig({ resumeSeconds: 1 }));
+  const member = await SignalingClient.open(bench.url);
+  const iceServer = (await member.join("blue-fox")).iceServers.find(
+    ({ credential }) => credential !== undefined,
+  );
+  const { username = "", credential: password = "" } = iceServer ?? {};
+  const [local, peer] = [await openUdpEndpoint(LOOPBACK_4), await openUdpEndpoint(LOOPBACK_4)];
+  cleanups.push(
+    () => local.close(),
+    () => peer.close(),
+  );
+  const relay = new TurnClient(transportTo(withPort(LOOPBACK_4, bench.turnPort), local), {
+    username,
+    password,
+  });
+  expect((await relay.allocate()).outcome).toBe("success");
+  expect((await relay.createPermission(peer.address)).outcome).toBe("success");
+
+  member.webSocket.terminate();
+  // Twice as long as the seat would wait without them.
+  for (let sent = 0; sent < 20; sent++) {
+    await relay.sendIndication(peer.address, Buffer.from("media"));
+    await delay(100);
+  }
+  expect(await bench.metric("turnpike_members")).toBe(1);
+  await expect.poll(() => bench.metric("turnpike_members"), { timeout: 4000 }).toBe(0);
+  expect(await bench.metric("turnpike_allocations")).toBe(0);
 });

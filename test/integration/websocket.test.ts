@@ -183,7 +183,7 @@ describe("a WebSocket at /signal", () => {
     const closed = closeOf(webSocket);
     webSocket.send("x".repeat(4001));
     expect((await closed).code).toBe(1009);
-    expect(bench.only.events).toEqual(["(closed)"]);
+    await expect.poll(() => bench.only.events).toEqual(["(closed)"]);
     (await dialOpen(port)).terminate();
   });
 

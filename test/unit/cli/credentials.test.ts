@@ -28,7 +28,13 @@ async function print(args: readonly string[], environment?: Record<string, strin
 }
 
 function verifierAt(nowSeconds: number, secrets = [SECRET]) {
-  return createCredentialVerifier({ secrets, users: [], realm: REALM, nowSeconds: () => nowSeconds });
+  return createCredentialVerifier({
+    secrets,
+    users: [],
+    realm: REALM,
+    nowSeconds: () => nowSeconds,
+    hasSeat: () => false,
+  });
 }
 
 describe("turnpike credentials prints", () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import {
+  type CredentialVerifierOptions,
   createCredentialVerifier,
   isRoomUser,
   issueCredential,
@@ -11,12 +12,13 @@ import { userhash } from "../../../src/stun/password-algorithm.ts";
 const REALM = "turnpike.test";
 const NOW = 1_800_000_000;
 
-function verifier(options: { secrets?: string[]; users?: { name: string; password: string }[] } = {}) {
+function verifier(options: Partial<CredentialVerifierOptions> = {}) {
   return createCredentialVerifier({
     secrets: ["s"],
     users: [],
     realm: REALM,
     nowSeconds: () => NOW,
+    hasSeat: () => true,
     ...options,
   });
 }
@@ -78,6 +80,16 @@ describe("issued credentials", () => {
 });
 
 describe("a room's credentials", () => {
+  test("are good as long as the member has its seat, whatever their expiry", () => {
+    const seats = new Set(["ann in k"]);
+    const rooms = verifier({ hasSeat: ({ peer, roomKey }) => seats.has(`${peer} in ${roomKey}`) });
+    const { username } = issueCredential("s", roomUser("ann", "k"), NOW + 60);
+    expect(rooms.findUser(username)?.room).toEqual({ peer: "ann", roomKey: "k" });
+    seats.clear();
+    expect(rooms.findUser(username)).toBeUndefined();
+    expect(rooms.findUser(issueCredential("s", "ann", NOW + 60).username)?.userId).toBe("ann");
+  });
+
   test("tell the member and the room's key", () => {
     const { username } = issueCredential("s", roomUser("peer_1", "key-2"), NOW + 60);
     expect(verifier().findUser(username)?.room).toEqual({ peer: "peer_1", roomKey: "key-2" });
