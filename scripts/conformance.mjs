@@ -1,21 +1,7 @@
-/** Runs test/conformance-suite: `main.ts`, or with --page `main-page.ts`. Node 20 runs no TypeScript; the Vite in vitest does. */
+/** The conformance suite against any server; with --page it measures ours and its peers, and writes docs/conformance.md. */
 
-import { fileURLToPath } from "node:url";
-import { createViteServer } from "vitest/node";
+import { runTypeScript } from "./run-typescript.mjs";
 
 const args = process.argv.slice(2);
 const file = args.includes("--page") ? "main-page.ts" : "main.ts";
-const vite = await createViteServer({
-  configFile: false,
-  root: fileURLToPath(new URL("..", import.meta.url)),
-  appType: "custom",
-  logLevel: "warn",
-  server: { middlewareMode: true, hmr: false, ws: false, watch: null },
-  optimizeDeps: { noDiscovery: true },
-});
-try {
-  const { main } = await vite.ssrLoadModule(`/test/conformance-suite/${file}`);
-  process.exitCode = await main(args);
-} finally {
-  await vite.close();
-}
+process.exitCode = await runTypeScript(`/test/conformance-suite/${file}`, args);

@@ -1,19 +1,5 @@
-/** Runs test/named-packages/main.ts. Node 20 runs no TypeScript; the Vite in vitest does. */
+/** The faults of node-turn and stun, live beside ours. */
 
-import { fileURLToPath } from "node:url";
-import { createViteServer } from "vitest/node";
+import { runTypeScript } from "./run-typescript.mjs";
 
-const vite = await createViteServer({
-  configFile: false,
-  root: fileURLToPath(new URL("..", import.meta.url)),
-  appType: "custom",
-  logLevel: "warn",
-  server: { middlewareMode: true, hmr: false, ws: false, watch: null },
-  optimizeDeps: { noDiscovery: true },
-});
-try {
-  const { main } = await vite.ssrLoadModule("/test/named-packages/main.ts");
-  process.exitCode = (await main()) ? 0 : 1;
-} finally {
-  await vite.close();
-}
+process.exitCode = (await runTypeScript("/test/named-packages/main.ts")) ? 0 : 1;
