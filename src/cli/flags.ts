@@ -55,8 +55,9 @@ export function readCommandLine(
   args: readonly string[],
   ownFlags: readonly OwnFlag[] = [],
 ): CommandLine {
-  command.parse(args, { from: "user" });
   const issues: ConfigIssue[] = [];
+  tellRepeated(command, issues);
+  command.parse(args, { from: "user" });
   const values = command.opts<Record<string, unknown>>();
   const takeValue = (flag: string): unknown => {
     const value = new Map(Object.entries(values)).get(attributeOf(flag));
@@ -81,6 +82,19 @@ export function readCommandLine(
   const known = command.options.map(({ long }) => long ?? "");
   issues.push(...findStrangers(args, command.args, known));
   return { settings, own, configFile: typeof configFile === "string" ? configFile : undefined, issues };
+}
+
+/** A flag that takes one value and has been given several: none of them is surely meant. */
+function tellRepeated(command: Command, issues: ConfigIssue[]): void {
+  for (const option of command.options) {
+    const flag = option.long;
+    if (flag == null || option.variadic || !option.optional) continue;
+    let count = 0;
+    command.on(`option:${option.name()}`, () => {
+      count++;
+      if (count === 2) issues.push({ path: flag, where: flag, message: "is given more than once" });
+    });
+  }
 }
 
 function addSetting(command: Command, setting: Setting): void {

@@ -10,6 +10,14 @@ interface Owner {
   readonly flag: string | undefined;
   readonly isKnown: boolean;
   readonly isSecret: boolean;
+  /** Where on the command line the flag stands. */
+  readonly index: number;
+}
+
+/** A word's flag, and how many words behind it the word stands. */
+interface Place {
+  readonly owner: Owner;
+  readonly distance: number;
 }
 
 const SECRET_FLAGS: ReadonlySet<string> = new Set(
@@ -24,13 +32,15 @@ export function findStrangers(
 ): ConfigIssue[] {
   const owners = findOwners(args, known);
   const issues = left.flatMap((word) => describeStranger(word, owners.get(word), known));
-  return issues.filter(({ path }, index) => issues.findIndex((one) => one.path === path) === index);
+  const isSame = (a: ConfigIssue, b: ConfigIssue) => a.path === b.path && a.message === b.message;
+  return issues.filter((issue, index) => issues.findIndex((one) => isSame(one, issue)) === index);
 }
 
 /** What stands behind an unknown flag is taken for its values. */
-function describeStranger(word: string, owner: Owner | undefined, known: readonly string[]): ConfigIssue[] {
+function describeStranger(word: string, place: Place | undefined, known: readonly string[]): ConfigIssue[] {
+  const owner = place?.owner;
   if (owner?.isSecret && owner.flag !== undefined) {
-    const message = `has values that cannot be told apart; write ${owner.flag}=VALUE for each`;
+    const message = `word ${place?.distance} behind it is no flag; if it is a value, write ${owner.flag}=VALUE for each`;
     return owner.isKnown ? [{ path: owner.flag, where: owner.flag, message }] : [];
   }
   if (word.startsWith("-")) {
@@ -44,10 +54,10 @@ function describeStranger(word: string, owner: Owner | undefined, known: readonl
 }
 
 /** For every word the flag before it. A word that stands behind several is a secret if it is one behind any of them. */
-function findOwners(args: readonly string[], known: readonly string[]): Map<string, Owner> {
-  const owners = new Map<string, Owner>();
+function findOwners(args: readonly string[], known: readonly string[]): Map<string, Place> {
+  const places = new Map<string, Place>();
   let owner: Owner | undefined;
-  for (const word of args) {
+  for (const [index, word] of args.entries()) {
     // Behind "--" no flag takes anything.
     if (word === "--" && !owner?.isSecret) owner = undefined;
     if (word === "--") continue;
@@ -55,10 +65,15 @@ function findOwners(args: readonly string[], known: readonly string[]): Map<stri
     const flag = word.startsWith("-") ? closestTo(written, known) : undefined;
     // A secret may begin with a dash: behind its flag only what looks like another flag ends its values.
     if (flag !== undefined || (word.startsWith("-") && !owner?.isSecret)) {
-      owner = { flag, isKnown: flag === written, isSecret: flag !== undefined && SECRET_FLAGS.has(flag) };
-    } else if (owner !== undefined && !owners.get(word)?.isSecret) {
-      owners.set(word, owner);
+      owner = {
+        flag,
+        isKnown: flag === written,
+        isSecret: flag !== undefined && SECRET_FLAGS.has(flag),
+        index,
+      };
+    } else if (owner !== undefined && !places.get(word)?.owner.isSecret) {
+      places.set(word, { owner, distance: index - owner.index });
     }
   }
-  return owners;
+  return places;
 }

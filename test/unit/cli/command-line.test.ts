@@ -86,6 +86,8 @@ describe("a wrong command line ends with 1", () => {
       ["--allow-relay-to", "10/8"],
       '--allow-relay-to "10/8": must be a network like 10.0.0.0/8 or fd00::/8, or one address',
     ],
+    [["--http-port", "1", "--http-port", "2"], "--http-port: is given more than once"],
+    [["--http-port=1", "--http-port=1", "--http-port=1"], "--http-port: is given more than once"],
     [["--admin-port", "8080"], "--admin-port: is the same port as httpPort"],
   ])("%j", async (args, line) => {
     await expectComplaints(args, [line]);
@@ -122,6 +124,18 @@ describe("a word that may be a secret is not quoted", () => {
     expect(exitCode).toBe(1);
     expect(complaints.length).toBeGreaterThan(0);
   });
+
+  test.each([["--secret"], ["--user"]])(
+    "behind %s its place is told, beside whatever else is wrong",
+    async (flag) => {
+      const unclear = (place: number) =>
+        `${flag}: word ${place} behind it is no flag; if it is a value, write ${flag}=VALUE for each`;
+      const ttl = "--ttl 0: must be a whole number from 60 to 604800";
+      await expectComplaints(["--ttl", "0", flag, "a:b", "--foo"], [unclear(2), ttl]);
+      await expectComplaints([flag, "a:b", "--foo", "--ttl", "0"], [unclear(2), ttl]);
+      await expectComplaints([flag, "a:b", "c:d", "--foo", "--bar"], [unclear(3), unclear(4)]);
+    },
+  );
 
   test("and may be written behind an equals sign whatever it begins with", async () => {
     expect(await run(["check-config", `--secret=-${VALUE}`, `--secret=--${VALUE}`])).toMatchObject({
