@@ -24,6 +24,7 @@ import { createLogger, type Logger } from "./observe/logger.ts";
 import { openPorts, type PortAddresses } from "./open-ports.ts";
 import { formatIp, type IpFamily } from "./stun/address.ts";
 
+export { type CertificateProblem, findCertificateProblems } from "./net/certificate-check.ts";
 export { type ListenAddress, ListenError, type ListenFailure, type ListenPurpose } from "./net/listen.ts";
 
 export interface ServerHooks {

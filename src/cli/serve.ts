@@ -7,6 +7,7 @@ import { describeFailures } from "./listen-advice.ts";
 import { loadFor } from "./load.ts";
 import { untilSignal } from "./signals.ts";
 import type { Terminal } from "./terminal.ts";
+import { inspectTlsFiles } from "./tls-files.ts";
 import { packageVersion } from "./version.ts";
 
 const COMMANDS = `
@@ -28,7 +29,7 @@ export async function serve(args: readonly string[], terminal: Terminal): Promis
   )
     .version(version, "-V, --version", "the version")
     .addHelpText("after", COMMANDS);
-  const config = loadFor(readCommandLine(command, args), terminal);
+  const config = loadFor(readCommandLine(command, args), terminal, inspectTlsFiles);
   const server = createServer(config);
   const ended = untilSignal();
   try {

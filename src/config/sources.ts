@@ -19,7 +19,15 @@ export interface Sources {
   readonly configFile: string | undefined;
   /** What the command line has found wrong by itself. */
   readonly issues?: readonly ConfigIssue[];
+  /** Looks at what the settings name, whatever else is wrong with them: the files of TLS. */
+  readonly inspect?: Inspect | undefined;
 }
+
+/** What is wrong outside of the settings' own text. */
+export type Inspect = (
+  input: ConfigInput,
+  locate: (path: readonly PropertyKey[]) => string,
+) => readonly ConfigIssue[];
 
 export interface LoadedConfig {
   readonly config: Config;
@@ -52,6 +60,7 @@ export function loadConfig(sources: Sources): LoadedConfig {
   }
 
   const locate = (path: readonly PropertyKey[]) => placeOf(path, places, configFile);
+  issues.push(...(sources.inspect?.(input, locate) ?? []));
   return {
     config: parseTogether(input, locate, issues),
     unknownVariables: findUnknownVariables(sources.environment),

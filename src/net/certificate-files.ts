@@ -1,7 +1,7 @@
 /** The certificate and key of TLS, read again when they change: a renewal drops no connection and needs no restart. */
 
 import { readFile, stat } from "node:fs/promises";
-import { createSecureContext } from "node:tls";
+import { findCertificateProblems } from "./certificate-check.ts";
 
 /** PEM. */
 export interface TlsFiles {
@@ -34,7 +34,7 @@ export class CertificateFiles {
     this.#checkedAtMs = options.clock();
   }
 
-  /** Rejects with an AggregateError of the system's errors, or with TLS's when the files are no certificate and key of it. */
+  /** Rejects with an AggregateError: one error for each file that cannot be used, with its path and the system's code. */
   static async open(options: CertificateFilesOptions): Promise<CertificateFiles> {
     const version = await versionOf(options);
     return new CertificateFiles(options, await readFiles(options), version);
@@ -72,13 +72,20 @@ export class CertificateFiles {
 
 async function readFiles({ certFile, keyFile }: CertificateFilesOptions): Promise<TlsFiles> {
   const files = await Promise.allSettled([readFile(certFile), readFile(keyFile)]);
-  const [cert, key] = files.map((file) => (file.status === "fulfilled" ? file.value : undefined));
-  if (cert === undefined || key === undefined) {
-    const reasons = files.filter((file) => file.status === "rejected").map(({ reason }) => reason);
-    throw new AggregateError(reasons, reasons.map(({ message }) => message).join("; "));
+  const [cert, key] = files.map((file) => (file.status === "fulfilled" ? file.value : asError(file.reason)));
+  const problems = findCertificateProblems(cert, key);
+  if (problems.length > 0 || !Buffer.isBuffer(cert) || !Buffer.isBuffer(key)) {
+    const errors = problems.map((problem) => {
+      const path = problem.file === "cert" ? certFile : keyFile;
+      return Object.assign(new Error(`${path} ${problem.message}`), { code: problem.code });
+    });
+    throw new AggregateError(errors, errors.map(({ message }) => message).join("; "));
   }
-  createSecureContext({ cert, key });
   return { cert, key };
+}
+
+function asError(reason: unknown): Error {
+  return reason instanceof Error ? reason : new Error(String(reason));
 }
 
 /** Another one after every renewal: links that point elsewhere, files that were replaced or written over. */

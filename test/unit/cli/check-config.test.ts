@@ -48,8 +48,8 @@ describe("turnpike check-config", () => {
     const { exitCode, complaints } = await check({ ...TLS, tlsCert: "no-cert.pem", tlsKey: "no-key.pem" });
     expect(exitCode).toBe(1);
     expect(complaints).toEqual([
-      expect.stringMatching(/^tlsCert: .*no-cert\.pem/),
-      expect.stringMatching(/^tlsKey: .*no-key\.pem/),
+      `turnpike.json: tlsCert ${join(folder, "no-cert.pem")}: cannot be read (ENOENT)`,
+      `turnpike.json: tlsKey ${join(folder, "no-key.pem")}: cannot be read (ENOENT)`,
     ]);
     expect(await check(TLS)).toEqual(GOOD);
   });
@@ -57,7 +57,37 @@ describe("turnpike check-config", () => {
   test("holds the key against the certificate", async () => {
     const { exitCode, complaints } = await check({ ...TLS, tlsKey: "other.pem" });
     expect(exitCode).toBe(1);
-    expect(complaints).toEqual([expect.stringMatching(/^tlsCert, tlsKey: .*mismatch/)]);
+    expect(complaints).toEqual([
+      `turnpike.json: tlsKey ${join(folder, "other.pem")}: does not belong to the certificate`,
+    ]);
+    expect(await check(TLS)).toEqual(GOOD);
+  });
+
+  test("looks into the files whatever else is wrong", async () => {
+    const { complaints } = await check({ tlsCert: "no-cert.pem", tlsKey: "no-key.pem", ttlSeconds: 0 });
+    expect(complaints).toEqual([
+      expect.stringContaining("no-cert.pem: cannot be read"),
+      expect.stringContaining("no-key.pem: cannot be read"),
+      expect.stringContaining("ttlSeconds 0: must be"),
+      expect.stringContaining("tlsPort: is missing"),
+    ]);
+    expect(await check(TLS)).toEqual(GOOD);
+  });
+
+  test("tells what `serve` tells of TLS files, by the flags that name them", async () => {
+    const flags = ["--tls-port", "443", "--tls-cert", join(folder, "key.pem"), "--tls-key=/nowhere"];
+    const complaints = await Promise.all(
+      ["check-config", "serve"].map(async (command) => {
+        const terminal = createFakeTerminal();
+        expect(await main([command, ...flags], terminal)).toBe(1);
+        return terminal.complaints;
+      }),
+    );
+    const lines = [
+      `--tls-cert ${join(folder, "key.pem")}: holds a key, and no certificate (PEM)`,
+      "--tls-key /nowhere: cannot be read (ENOENT)",
+    ];
+    expect(complaints).toEqual([lines, lines]);
     expect(await check(TLS)).toEqual(GOOD);
   });
 });
