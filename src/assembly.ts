@@ -9,6 +9,7 @@ import { WebSocketEndpoint } from "./net/websocket-endpoint.ts";
 import { fanOut } from "./observe/fan-out.ts";
 import type { Logger } from "./observe/logger.ts";
 import { createMetrics, type Metrics } from "./observe/metrics.ts";
+import { createOriginLog } from "./observe/origin-log.ts";
 import { createRelayLog } from "./observe/relay-log.ts";
 import { createSignalingLog } from "./observe/signaling-log.ts";
 import { Hub } from "./signaling/hub.ts";
@@ -53,11 +54,20 @@ export function assemble(options: AssemblyOptions): Assembly {
     maxConnections: config.limits.maxConnections,
     maxConnectionsPerAddress: config.limits.maxConnectionsPerAddress,
     trustedProxies: config.trustedProxies,
-    allowedOrigins: config.allowedOrigins,
+    allowedOrigins: pageOrigins(config),
     exemptLoopback: config.dev,
+    originRefused: createOriginLog(logger, () => performance.now()),
     failed: (error) => logger.error({ err: error }, "a WebSocket met a defect"),
   });
   return { turn, hub, endpoint, metrics };
+}
+
+/** With a list, the page under the public name as well: a TLS proxy that is not trusted hides that it was https. */
+function pageOrigins({ allowedOrigins, publicHost }: Config): readonly string[] {
+  if (allowedOrigins.length === 0 || publicHost === undefined) return allowedOrigins;
+  const host = publicHost.includes(":") ? `[${publicHost}]` : publicHost;
+  const url = `https://${host}`;
+  return URL.canParse(url) ? [...allowedOrigins, new URL(url).origin] : allowedOrigins;
 }
 
 function createRelay(

@@ -258,7 +258,7 @@ export const schema = z.strictObject(
       group: "Rooms",
       value: "origin",
       name: "allowedOrigin",
-      about: "web pages that may use signaling, by origin",
+      about: "web pages that may use signaling beside the server's own, by origin",
       defaultText: "every page",
     }),
     trustedProxies: setting(list(cidr()).default([]), {

@@ -18,6 +18,8 @@ export interface Client {
   readonly host: string;
   /** Over https or wss, as far as the outermost trusted proxy says. */
   readonly secure: boolean;
+  /** Of the pages that this client gets from here, as a browser writes it; undefined without a readable Host header. */
+  readonly ownOrigin: string | undefined;
 }
 
 const HOST_HEADER = /^(?:\[([0-9a-fA-F:.]{2,45})\]|([A-Za-z0-9._-]{1,253}))(?::\d{1,5})?$/;
@@ -33,13 +35,22 @@ export function identifyClient(request: RequestFacts, trustedProxies: readonly C
   const remote = readSocketAddress(request.remoteAddress);
   if (remote === undefined) return undefined;
   if (!isTrusted(remote, trustedProxies)) {
-    return { ip: remote, host: readHost(request, request.headers.host), secure: request.encrypted };
+    return describeClient(request, remote, request.headers.host, request.encrypted);
   }
   const { ip, hops } = walkForwardedFor(remote, request.headers["x-forwarded-for"], trustedProxies);
   const proto = valueOfHop(request.headers["x-forwarded-proto"], hops)?.toLowerCase();
   const host = valueOfHop(request.headers["x-forwarded-host"], hops) ?? request.headers.host;
   const secure = proto === undefined ? request.encrypted : proto === "https" || proto === "wss";
-  return { ip, host: readHost(request, host), secure };
+  return describeClient(request, ip, host, secure);
+}
+
+function describeClient(
+  request: RequestFacts,
+  ip: IpAddress,
+  header: string | undefined,
+  secure: boolean,
+): Client {
+  return { ip, host: readHost(request, header), secure, ownOrigin: readOrigin(header, secure) };
 }
 
 /** What limits per address count: an IPv4 address, or the /64 that one IPv6 customer holds. */
@@ -95,6 +106,13 @@ function splitList(header: string | string[] | undefined): string[] {
 function readForwardedAddress(entry: string): IpAddress | undefined {
   const bare = IPV4_WITH_PORT.exec(entry)?.[1] ?? IPV6_IN_BRACKETS.exec(entry)?.[1] ?? entry;
   return readSocketAddress(bare);
+}
+
+/** Without the port where it is the scheme's own, as browsers leave it out. */
+function readOrigin(header: string | undefined, secure: boolean): string | undefined {
+  if (header === undefined || !HOST_HEADER.test(header)) return undefined;
+  const url = `${secure ? "https" : "http"}://${header}`;
+  return URL.canParse(url) ? new URL(url).origin : undefined;
 }
 
 /** The name in a Host header, or the address that the client reached when the header is no name. */

@@ -26,10 +26,11 @@ export interface WebSocketEndpointOptions {
   readonly maxConnections: number;
   readonly maxConnectionsPerAddress: number;
   readonly trustedProxies: readonly Cidr[];
-  /** Empty: every origin. */
+  /** Beside the server's own, as the request names it. Empty: every origin. */
   readonly allowedOrigins: readonly string[];
   /** Clients on loopback have no per-address limits. */
   readonly exemptLoopback: boolean;
+  readonly originRefused: (origin: string) => void;
   readonly failed: (error: unknown) => void;
 }
 
@@ -98,15 +99,23 @@ export class WebSocketEndpoint {
   }
 
   #refusalOf(request: IncomingMessage, client: Client): number | undefined {
-    const { allowedOrigins, maxConnections, maxConnectionsPerAddress } = this.#options;
+    const { maxConnections, maxConnectionsPerAddress, originRefused } = this.#options;
     if (pathOf(request) !== SIGNALING_PATH) return 404;
     // No Origin header: not a browser. The list protects browsers' users; other programs can write what they like.
     const { origin } = request.headers;
-    if (allowedOrigins.length > 0 && origin !== undefined && !allowedOrigins.includes(origin)) return 403;
+    if (origin !== undefined && !this.#isAllowed(origin, client)) {
+      originRefused(origin);
+      return 403;
+    }
     if (this.#closing || this.#open.size >= maxConnections) return 503;
     const open = this.#openPerAddress.get(limitKey(client.ip)) ?? 0;
     if (open >= maxConnectionsPerAddress && !this.#isExempt(client)) return 429;
     return undefined;
+  }
+
+  #isAllowed(origin: string, { ownOrigin }: Client): boolean {
+    const { allowedOrigins } = this.#options;
+    return allowedOrigins.length === 0 || origin === ownOrigin || allowedOrigins.includes(origin);
   }
 
   #isExempt(client: Client): boolean {

@@ -5,6 +5,7 @@ import { type AddressInfo, createServer as createTcpServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
+import { createLogger } from "../../src/observe/logger.ts";
 import {
   createServer,
   ListenError,
@@ -153,6 +154,23 @@ describe("a server that started", () => {
     client.send({ type: "message", data: "x".repeat(3000) });
     expect(await client.next("error")).toMatchObject({ code: "too-large" });
     expect((await client.join("blue-fox")).created).toBe(true);
+  });
+
+  test("with allowed origins serves those, its own page and its public name, and logs who was refused", async () => {
+    const lines: string[] = [];
+    const logger = createLogger({
+      level: "warn",
+      stream: { write: (line: string) => void lines.push(line) },
+    });
+    const config = { allowedOrigins: ["https://ok.example"], publicHost: "call.example" };
+    const addresses = await start(testConfig(config), { logger });
+    const from = (origin: string) => openClient(addresses, { origin });
+    await expect(from("https://evil.example")).rejects.toThrow("403");
+    const own = `http://127.0.0.1:${portOf(addresses, "http")}`;
+    for (const origin of ["https://ok.example", "https://call.example", own]) {
+      expect((await (await from(origin)).join(origin)).created).toBe(true);
+    }
+    expect(lines.map((line) => JSON.parse(line).origin)).toEqual(["https://evil.example"]);
   });
 
   test("asks the authorize hook", async () => {

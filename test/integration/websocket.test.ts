@@ -42,6 +42,7 @@ class FakeConnection implements Connection {
 class Bench {
   readonly connections: FakeConnection[] = [];
   readonly errors: unknown[] = [];
+  readonly refusedOrigins: string[] = [];
   readonly endpoint: WebSocketEndpoint;
 
   constructor(options: Partial<WebSocketEndpointOptions> = {}) {
@@ -57,6 +58,7 @@ class Bench {
       trustedProxies: [],
       allowedOrigins: [],
       exemptLoopback: false,
+      originRefused: (origin) => this.refusedOrigins.push(origin),
       failed: (error) => this.errors.push(error),
       ...options,
     });
@@ -263,11 +265,20 @@ describe("an upgrade is refused", () => {
   test("with 403 from an origin that is not on the list; a program without origin is no browser", async () => {
     const bench = new Bench({ allowedOrigins: ["https://app.example"] });
     const port = await serve(bench);
-    for (const origin of ["https://evil.example", "https://app.example.evil.example", "null", ""]) {
-      expect(await dial(port, { headers: { origin } })).toBe(403);
-    }
+    const refused = ["https://evil.example", "https://app.example.evil.example", "null", ""];
+    for (const origin of refused) expect(await dial(port, { headers: { origin } })).toBe(403);
+    expect(bench.refusedOrigins).toEqual(refused);
     (await dialOpen(port, { headers: { origin: "https://app.example" } })).terminate();
     (await dialOpen(port)).terminate();
+  });
+
+  test("with 403 from another scheme or port of its own host, and not from its own page", async () => {
+    const port = await serve(new Bench({ allowedOrigins: ["https://app.example"] }));
+    const own = `http://127.0.0.1:${port}`;
+    for (const origin of [own.replace("http:", "https:"), "http://127.0.0.1", "http://localhost"]) {
+      expect(await dial(port, { headers: { origin } })).toBe(403);
+    }
+    (await dialOpen(port, { headers: { origin: own } })).terminate();
   });
 
   test("with 429 above the connections of one address, until one of them is gone", async () => {

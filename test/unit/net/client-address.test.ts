@@ -153,3 +153,31 @@ test("limits count an IPv4 address, and all of an IPv6 /64 as one", () => {
   expect(key("2001:db8::1")).toBe(key("2001:db8::ffff:1"));
   expect(key("2001:db8:0:1::1")).not.toBe(key("2001:db8::1"));
 });
+
+describe("the origin of the server's own pages", () => {
+  const PROXIES = cidrs("10.0.0.0/8");
+  const origin = (facts: Partial<RequestFacts>) => identifyClient(request(facts), PROXIES)?.ownOrigin;
+
+  test.each([
+    ["call.example:8080", false, "http://call.example:8080"],
+    ["Call.Example:80", false, "http://call.example"],
+    ["call.example:443", true, "https://call.example"],
+    ["call.example:443", false, "http://call.example:443"],
+    ["[2001:DB8::1]:8443", true, "https://[2001:db8::1]:8443"],
+  ])("with the Host header %s and encrypted: %s is %s", (host, encrypted, expected) => {
+    expect(origin({ headers: { host }, encrypted })).toBe(expected);
+  });
+
+  test("is what a trusted proxy says that the client asked for", () => {
+    const headers = { host: "inside:8080", "x-forwarded-host": "call.example", "x-forwarded-proto": "https" };
+    expect(origin({ remoteAddress: "10.0.0.1", headers })).toBe("https://call.example");
+    expect(origin({ headers })).toBe("http://inside:8080");
+  });
+
+  test.each([undefined, "", "a b", "user@call.example", "call.example/path", "call.example:99999", "[::1"])(
+    "is unknown with the Host header %s",
+    (host) => {
+      expect(origin({ headers: host === undefined ? {} : { host } })).toBeUndefined();
+    },
+  );
+});
