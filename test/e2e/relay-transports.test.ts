@@ -1,12 +1,15 @@
-/** Browsers reach the relay over UDP and over TCP, and over TCP on the port that serves the page. */
+/** Browsers reach the relay over UDP, TCP and TLS, and over TCP and TLS on the ports that serve the page. */
 
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { Browser, Tab } from "./support/browser.ts";
 import { launchChromium } from "./support/chromium.ts";
 import { eventually } from "./support/eventually.ts";
 import { launchFirefox } from "./support/firefox.ts";
+import { freePort } from "./support/free-port.ts";
 import { machineAddress } from "./support/machine-address.ts";
 import { isMissing } from "./support/requirements.ts";
+import { makeTempDir } from "./support/temp-dir.ts";
+import { createTestAuthority } from "./support/test-authority.ts";
 import { TurnpikeProcess } from "./support/turnpike-process.ts";
 
 interface Seen {
@@ -16,15 +19,20 @@ interface Seen {
   readonly candidateType: string | undefined;
 }
 
-describe.skipIf(isMissing("chromium", "firefox-esr"))("a relayed call of two browsers", () => {
+describe.skipIf(isMissing("chromium", "firefox-esr", "certutil"))("a relayed call of two browsers", () => {
   let server: TurnpikeProcess;
   const browsers: Browser[] = [];
   const tabs: Tab[] = [];
+  const folder = makeTempDir("authority");
+  let tlsPort: number;
   let rooms = 0;
 
   beforeAll(async () => {
-    server = await TurnpikeProcess.start({ flags: ["--user", "ann:correct horse"] });
-    browsers.push(await launchChromium(), await launchFirefox());
+    const { caFile, certFile, keyFile } = await createTestAuthority(folder.path, "localhost");
+    tlsPort = await freePort();
+    const tls = ["--tls-port", String(tlsPort), "--tls-cert", certFile, "--tls-key", keyFile];
+    server = await TurnpikeProcess.start({ flags: ["--user", "ann:correct horse", ...tls] });
+    browsers.push(await launchChromium({ caFile }), await launchFirefox({ caFile }));
   });
 
   afterEach(async () => {
@@ -34,8 +42,17 @@ describe.skipIf(isMissing("chromium", "firefox-esr"))("a relayed call of two bro
 
   afterAll(async () => {
     await Promise.all(browsers.map((browser) => browser.close()));
+    folder.remove();
     expect(await server?.stop()).toEqual({ code: 0, signal: undefined });
   });
+
+  // Firefox wants a name in turns: URLs.
+  const urlOf = {
+    "the TURN port over UDP": () => `turn:${machineAddress()}:${server.ports.turn}?transport=udp`,
+    "the TURN port over TCP": () => `turn:${machineAddress()}:${server.ports.turn}?transport=tcp`,
+    "the page's port over TCP": () => `turn:${machineAddress()}:${server.ports.http}?transport=tcp`,
+    "the page's port over TLS": () => `turns:localhost:${tlsPort}?transport=tcp`,
+  } as const;
 
   async function enter(browser: Browser, room: string, turnUrl: string): Promise<Tab> {
     const tab = await browser.newTab();
@@ -71,11 +88,12 @@ describe.skipIf(isMissing("chromium", "firefox-esr"))("a relayed call of two bro
   }
 
   test.each([
-    ["udp", "the TURN port", "turn"],
-    ["tcp", "the TURN port", "turn"],
-    ["tcp", "the port of the page", "http"],
-  ] as const)("over %s to %s: Chromium and Firefox hear each other", async (transport, _port, purpose) => {
-    const url = `turn:${machineAddress()}:${server.ports[purpose]}?transport=${transport}`;
+    ["the TURN port over UDP", "udp"],
+    ["the TURN port over TCP", "tcp"],
+    ["the page's port over TCP", "tcp"],
+    ["the page's port over TLS", "tls"],
+  ] as const)("through %s: Chromium and Firefox hear each other", async (way, transport) => {
+    const url = urlOf[way]();
     const room = `transport ${++rooms}`;
     const both: Tab[] = [];
     for (const browser of browsers) both.push(await enter(browser, room, url));

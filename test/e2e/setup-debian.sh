@@ -6,6 +6,7 @@ set -euo pipefail
 packages=(
   chromium firefox-esr            # the browsers of the calls
   coturn                          # turnutils_uclient, turnutils_peer; turnserver checks our credentials
+  libnss3-tools openssl           # an authority of the tests that browsers trust
   iproute2 nftables               # namespaces and the NATs between them
   fonts-dejavu-core               # a headless browser without any font is slow to start
 )

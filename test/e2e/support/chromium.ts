@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { chromium, type Page } from "playwright-core";
 import { type Browser, IN_PAGE_SCRIPT, type Tab } from "./browser.ts";
 import { makeTempDir } from "./temp-dir.ts";
+import { trustAuthority } from "./test-authority.ts";
 
 const EXECUTABLE = "/usr/bin/chromium";
 
@@ -30,11 +31,14 @@ export interface ChromiumOptions {
   readonly prefix?: readonly string[];
   /** An http origin that may use the camera all the same: `http://192.0.2.2:8080`. */
   readonly secureOrigin?: string;
+  /** A certificate authority to trust, PEM. */
+  readonly caFile?: string;
 }
 
 export async function launchChromium(options: ChromiumOptions = {}): Promise<Browser> {
   const home = makeTempDir("chromium");
   const secure = options.secureOrigin;
+  if (options.caFile !== undefined) await trustAuthority(join(home.path, ".pki/nssdb"), options.caFile);
   const browser = await chromium.launch({
     executablePath: writeWrapper(home.path, options.prefix ?? []),
     headless: true,

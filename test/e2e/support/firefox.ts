@@ -6,6 +6,7 @@ import { BidiConnection } from "./bidi.ts";
 import { type Browser, IN_PAGE_SCRIPT, type Tab } from "./browser.ts";
 import { TestProcess } from "./child-process.ts";
 import { makeTempDir } from "./temp-dir.ts";
+import { trustAuthority } from "./test-authority.ts";
 
 const PREFERENCES: Readonly<Record<string, string | number | boolean>> = {
   // Fake camera and microphone, without a question.
@@ -41,10 +42,13 @@ const PREFERENCES: Readonly<Record<string, string | number | boolean>> = {
 export interface FirefoxOptions {
   /** An http origin that may use the camera all the same: `http://192.0.2.2:8080`. */
   readonly secureOrigin?: string;
+  /** A certificate authority to trust, PEM. */
+  readonly caFile?: string;
 }
 
 export async function launchFirefox(options: FirefoxOptions = {}): Promise<Browser> {
   const profile = makeTempDir("firefox");
+  if (options.caFile !== undefined) await trustAuthority(profile.path, options.caFile);
   const secureHost = options.secureOrigin === undefined ? "" : new URL(options.secureOrigin).hostname;
   const preferences = { ...PREFERENCES, "dom.securecontext.allowlist": secureHost };
   const lines = Object.entries(preferences).map(

@@ -6,6 +6,7 @@ import { delimiter, join } from "node:path";
 export type Requirement =
   | "chromium"
   | "firefox-esr"
+  | "certutil"
   | "turnserver"
   | "turnutils_uclient"
   | "turnutils_peer"
