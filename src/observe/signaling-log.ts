@@ -2,6 +2,7 @@
 
 import type { SignalingEvents } from "../signaling/ports.ts";
 import type { Logger } from "./logger.ts";
+import { describeErrors } from "./reported-errors.ts";
 
 export function createSignalingLog(logger: Logger): SignalingEvents {
   return {
@@ -32,7 +33,8 @@ export function createSignalingLog(logger: Logger): SignalingEvents {
     callReported({ peer, roomKey }, report) {
       const { state, localCandidateType, remoteCandidateType, relayProtocol, roundTripTimeMs } = report;
       const path = { localCandidateType, remoteCandidateType, relayProtocol, roundTripTimeMs };
-      logger.info({ peer, roomKey, to: report.to, state, ...path }, "call report");
+      const errors = describeErrors(report.errors);
+      logger.info({ peer, roomKey, to: report.to, state, ...path, ...errors }, "call report");
     },
     failed(error) {
       logger.error({ err: error }, "signaling met a defect");

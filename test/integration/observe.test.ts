@@ -20,7 +20,7 @@ async function startLogging(): Promise<{ server: TurnpikeServer; url: string; li
   return { server, url: `ws://127.0.0.1:${http[0]?.port}/signal`, lines };
 }
 
-test("the log of a call says who joined and left, and holds no secret, SDP, candidate, message or room name", async () => {
+test("the log of a call says who joined and left and what ICE servers failed, and holds no secret, SDP, candidate, message or room name", async () => {
   const { server, url, lines } = await startLogging();
   const [first, second] = [await SignalingClient.open(url), await SignalingClient.open(url)];
   const joined = await first.join("a room name", { name: "a member name", token: "a join token" });
@@ -30,6 +30,10 @@ test("the log of a call says who joined and left, and holds no secret, SDP, cand
   second.send({ type: "message", data: "a private word" });
   second.send({ type: "nonsense", data: "a private word" });
   await second.next("error");
+  const failure = { code: 701, url: "turn:call.example:3478", text: "TURN allocate request timed out." };
+  const hostile = { code: 702, url: "turn:secret user:secret@call.example", text: "v=0\r\nan offer" };
+  const report = { to: joined.peer, state: "failed", errors: [failure, hostile] };
+  second.send({ type: "report", report });
   second.send({ type: "leave" });
   await first.next("room-closed");
   await server.close();
@@ -37,13 +41,15 @@ test("the log of a call says who joined and left, and holds no secret, SDP, cand
   const messages = lines.map((line) => JSON.parse(line).msg);
   expect(messages.filter((message) => message === "member joined")).toHaveLength(2);
   expect(messages.filter((message) => message === "member left")).toHaveLength(2);
+  const reports = lines.map((line) => JSON.parse(line)).filter(({ msg }) => msg === "call report");
+  expect(reports).toMatchObject([{ state: "failed", errors: [failure, { code: hostile.code }] }]);
   const log = lines.join("");
   const credentials = joined.iceServers.flatMap(({ credential }) =>
     credential === undefined ? [] : [credential],
   );
   expect(credentials).not.toEqual([]);
   const secrets = ["the secret of the tests", "a static password", "a join token", joined.resumeToken];
-  const words = ["a room name", "an offer", "203.0.113.1", "a private word"];
+  const words = ["a room name", "an offer", "203.0.113.1", "a private word", "secret user"];
   for (const text of [...credentials, ...secrets, ...words]) expect(log).not.toContain(text);
 });
 
