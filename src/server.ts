@@ -17,6 +17,7 @@ import { attachUpgrade } from "./net/attach.ts";
 import { createRequestHandler, handleSdkRequest } from "./net/http-routes.ts";
 import { closeListeners, ListenError, type Listener } from "./net/listen.ts";
 import { findRelayAddresses, type RelayAddress } from "./net/relay-addresses.ts";
+import { probeRelayPorts } from "./net/relay-probe.ts";
 import { findPackageRoot, loadStaticFiles, type StaticFiles } from "./net/static-files.ts";
 import { type Sweeper, startSweeper } from "./net/sweeper.ts";
 import { waitUntil } from "./net/wait.ts";
@@ -190,11 +191,12 @@ async function open(
     certificateFailed: (error) =>
       logger.error({ err: error }, "the new certificate cannot be used; the one before it stays in use"),
   });
-  if (ports.failures.length > 0) {
+  const failures = [...ports.failures, ...(await probeRelayPorts(relayAddresses, config.relayPorts))];
+  if (failures.length > 0) {
     endpoint.terminateAll();
     turn.close();
     await closeListeners(ports.listeners);
-    throw new ListenError(ports.failures);
+    throw new ListenError(failures);
   }
   return {
     assembly,

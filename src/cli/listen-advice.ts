@@ -1,12 +1,13 @@
 /** Why a port could not be opened, and what to do about it: one line each. */
 
-import type { ListenFailure, ListenPurpose } from "../server.ts";
+import type { ListenFailure } from "../server.ts";
 
-const FLAGS: Record<ListenPurpose, string> = {
+const FLAGS: Record<ListenFailure["what"], string> = {
   http: "--http-port",
   tls: "--tls-port",
   turn: "--turn-port",
   admin: "--admin-port",
+  relay: "--relay-ports",
 };
 
 /** What has an advice of its own is told of once for all addresses. */

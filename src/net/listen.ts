@@ -12,7 +12,8 @@ export interface ListenAddress {
 export type ListenPurpose = "http" | "tls" | "turn" | "admin";
 
 export interface ListenFailure extends ListenAddress {
-  readonly what: ListenPurpose;
+  /** "relay": the range of relayed addresses. */
+  readonly what: ListenPurpose | "relay";
   /** The system's: EADDRINUSE, EACCES, EADDRNOTAVAIL …; or of the TLS files: ENOENT, ERR_OSSL_… */
   readonly code: string;
   readonly message: string;
@@ -95,7 +96,12 @@ function isPortInUse(failure: ListenFailure): boolean {
   return failure.code === "EADDRINUSE";
 }
 
-export function toFailure(what: ListenPurpose, ip: IpAddress, port: number, error: unknown): ListenFailure {
+export function toFailure(
+  what: ListenFailure["what"],
+  ip: IpAddress,
+  port: number,
+  error: unknown,
+): ListenFailure {
   const code = error instanceof Error && "code" in error ? String(error.code) : "UNKNOWN";
   const message = error instanceof Error ? error.message : String(error);
   return { what, code, message, address: formatIp(ip), family: ip.family, port };

@@ -35,6 +35,11 @@ describe("one line each", () => {
     expect(lines[0]).toContain(`sudo setcap 'cap_net_bind_service=+ep' ${NODE}`);
   });
 
+  test("relay ports that need a right, by the range's lowest", () => {
+    const [line] = advice(failure({ what: "relay", port: 500, code: "EACCES" }));
+    expect(line).toMatch(/^--relay-ports 500: .*setcap/);
+  });
+
   test("an address that is not this machine's", () => {
     expect(advice(failure({ address: "192.0.2.1", code: "EADDRNOTAVAIL" }))).toEqual([
       "--http-port 8080: 192.0.2.1 is no address of this machine; --host takes those that are",
