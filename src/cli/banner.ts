@@ -120,12 +120,7 @@ function missingForProduction({ config, addresses }: BannerFacts): string[] {
       `a secret is shorter than ${SHORT_SECRET} characters and can be guessed; make one with openssl rand -hex 32`,
     );
   }
-  const hidden = addresses.relay.find(({ relayed }) => isNotPublic(relayed));
-  if (hidden !== undefined) {
-    lines.push(
-      `no external address: the relay gives out ${hidden.relayed}, which the internet cannot reach; set --external-ip to the public address`,
-    );
-  }
+  lines.push(...hiddenRelay(addresses));
   if (addresses.tls.length === 0 && addresses.http.length > 0) {
     lines.push(
       "no TLS: browsers give camera and microphone only to https pages and to localhost; set --tls-port, --tls-cert, --tls-key and --public-host",
@@ -136,6 +131,17 @@ function missingForProduction({ config, addresses }: BannerFacts): string[] {
   if (config.dev)
     lines.push("--dev is on: it relays to loopback, which on a public machine opens what listens there");
   return lines;
+}
+
+/** One line, about one family only where the other one is public. */
+function hiddenRelay({ relay }: ServerAddresses): string[] {
+  const hidden = relay.find(({ relayed }) => isNotPublic(relayed));
+  if (hidden === undefined) return [];
+  const { relayed, family } = hidden;
+  const ofFamily = relay.every((one) => isNotPublic(one.relayed)) ? "" : `IPv${family} `;
+  return [
+    `no external ${ofFamily}address: the relay gives out ${relayed}, which the internet cannot reach; set --external-ip to the public ${ofFamily}address${ofFamily && " too"}`,
+  ];
 }
 
 function isNotPublic(address: string): boolean {

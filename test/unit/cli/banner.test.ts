@@ -123,6 +123,19 @@ describe("the relay's addresses", () => {
   );
 });
 
+test.each([
+  [4, PRIVATE, "2001:db8::7"],
+  [6, "fd00::2", PUBLIC],
+])(
+  "where only the IPv%i address of two is not public, the line is about that family",
+  (family, hidden, open) => {
+    const { missing } = banner({ secrets: [SECRET] }, { relay: [relayAt(open), relayAt(hidden)] });
+    expect(missing[0]).toBe(
+      `no external IPv${family} address: the relay gives out ${hidden}, which the internet cannot reach; set --external-ip to the public IPv${family} address too`,
+    );
+  },
+);
+
 describe("secrets and switches", () => {
   test("--dev is told of", () => {
     expect(banner({ secrets: [SECRET], dev: true }).missing.at(-1)).toMatch(/^--dev is on/);
