@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import type { ConfigIssue } from "../config/config-error.ts";
 import type { Inspect } from "../config/sources.ts";
+import { isFilePath } from "../config/values.ts";
 import { findCertificateProblems } from "../server.ts";
 
 /** Looks at each file that is named, alone too, and at the pair. */
@@ -18,7 +19,7 @@ export const inspectTlsFiles: Inspect = (input, locate) => {
 
 /** The file's bytes, or why it cannot be read; undefined where no file is named. */
 function contentOf(path: unknown): Buffer | Error | undefined {
-  if (typeof path !== "string" || path === "") return undefined;
+  if (typeof path !== "string" || !isFilePath(path)) return undefined;
   try {
     return readFileSync(path);
   } catch (error) {

@@ -11,6 +11,7 @@ import {
   externalIp,
   host,
   ip,
+  isFilePath,
   list,
   namesDiffer,
   oneOf,
@@ -29,7 +30,8 @@ import {
 const MILLION = 1_000_000;
 /** The challenge carries the realm, and may be no more than 2.5 times a browser's first Allocate: above that it is not sent. */
 const MAX_REALM_BYTES = 60;
-const filePath = () => text((path) => path || undefined, "must be the path of a PEM file");
+const filePath = () =>
+  text((path) => (isFilePath(path) ? path : undefined), "must be the path of a PEM file, not what it holds");
 
 const limits = z.strictObject(
   {

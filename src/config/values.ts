@@ -53,6 +53,11 @@ export const externalIp = () =>
     "must be an address that clients can send to, not an unspecified, IPv4-mapped, multicast or broadcast one",
   );
 
+/** False for what is a PEM file's content itself, as text or in base64: it may be a key, and errors show paths. */
+export function isFilePath(value: string): boolean {
+  return value !== "" && !/-----BEGIN|LS0tLS1CRUdJTi|[\r\n]/.test(value);
+}
+
 export const cidr = () => text(parseCidr, "must be a network like 10.0.0.0/8 or fd00::/8, or one address");
 
 export interface PortRange {

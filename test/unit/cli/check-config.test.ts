@@ -74,6 +74,21 @@ describe("turnpike check-config", () => {
     expect(await check(TLS)).toEqual(GOOD);
   });
 
+  test.each(["utf8", "base64"] as const)(
+    "shows no key that stands where its path should (%s)",
+    async (encoding) => {
+      const key = Buffer.from(createSelfSignedCertificate().key).toString(encoding);
+      for (const command of ["check-config", "serve"]) {
+        const terminal = createFakeTerminal({ TURNPIKE_TLS_KEY: key });
+        const flags = ["--tls-port", "443", "--tls-cert", join(folder, "cert.pem")];
+        expect(await main([command, ...flags], terminal)).toBe(1);
+        const told = ["TURNPIKE_TLS_KEY: must be the path of a PEM file, not what it holds"];
+        expect(terminal.complaints).toEqual(told);
+      }
+      expect(await check(TLS)).toEqual(GOOD);
+    },
+  );
+
   test("tells what `serve` tells of TLS files, by the flags that name them", async () => {
     const flags = ["--tls-port", "443", "--tls-cert", join(folder, "key.pem"), "--tls-key=/nowhere"];
     const complaints = await Promise.all(
