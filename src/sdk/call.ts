@@ -160,11 +160,12 @@ export class Call {
     else this.#peers.get(peerId(to))?.restartIce();
   }
 
-  /** Forces the relay (`relay`) or lets direct paths be (`all`), in the running call: with a new connection to each peer. */
+  /** Forces the relay (`relay`) or lets direct paths be (`all`), in the running call: it restarts ICE. */
   setIceTransportPolicy(policy: RTCIceTransportPolicy): void {
     if (policy === this.#ice.transportPolicy) return;
     this.#ice.transportPolicy = policy;
-    for (const peer of this.#peers) peer.renew();
+    this.#peers.configure();
+    this.restartIce();
   }
 
   /** Asks for fresh iceServers now. The server sends them by itself before the old ones expire. */

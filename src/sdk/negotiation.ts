@@ -32,7 +32,6 @@ export class Negotiation {
   #started = false;
   #sawRemoteDescription = false;
   #offersTaken = 0;
-  #applying: Promise<void> = Promise.resolve();
   #closed = false;
 
   constructor(
@@ -61,7 +60,7 @@ export class Negotiation {
     this.#started = true;
     this.#sawRemoteDescription = true;
     this.#environment.clearTimeout(this.#firstOfferTimer);
-    this.#applying = this.#apply(description);
+    void this.#apply(description);
     return true;
   }
 
@@ -80,16 +79,6 @@ export class Negotiation {
   /** An offer that was not answered is sent again: whoever it was for may have been a page that is gone. */
   repeatOffer(): void {
     if (this.#connection.signalingState === "have-local-offer") this.#sendLocalDescription();
-  }
-
-  /** The first offer does not wait for the other side's: it has a connection, and knows of nothing to negotiate. */
-  offerAtOnce(): void {
-    this.#started = true;
-  }
-
-  /** Resolves when the answer to the last offer that was taken is out, or failed. */
-  get answered(): Promise<void> {
-    return this.#applying;
   }
 
   close(): void {

@@ -16,7 +16,7 @@ export interface Peer {
   readonly state: RTCPeerConnectionState;
   /** How the two are connected; undefined while they are not. */
   readonly path: Path | undefined;
-  /** For all that the SDK has no word for. Another object after a page was loaded again or an ICE policy changed. */
+  /** For all that the SDK has no word for. Another object after the member's page was loaded again. */
   readonly connection: RTCPeerConnection;
   /** The data channel behind `call.send`, made with `{ negotiated: true, id: 0 }`. */
   readonly channel: RTCDataChannel;
@@ -50,10 +50,6 @@ export class PeerSession implements Peer {
   #link: PeerLink;
   /** Of the certificate in the other side's descriptions: each RTCPeerConnection has its own. */
   #remoteFingerprint: string | undefined;
-  /** Of the connection that the replaced link had to: what still comes from there is to nobody. */
-  #formerFingerprint: string | undefined;
-  #reachable = true;
-  #closed = false;
 
   constructor(info: PeerInfo, options: () => Omit<LinkOptions, "polite">, observer: PeerObserver) {
     this.id = info.peer;
@@ -79,10 +75,8 @@ export class PeerSession implements Peer {
   receiveDescription(description: SessionDescription): void {
     const fingerprint = readFingerprint(description.sdp);
     const before = this.#remoteFingerprint;
-    if (before === undefined && fingerprint !== undefined && fingerprint === this.#formerFingerprint) return;
     if (before !== undefined && fingerprint !== undefined && fingerprint !== before) {
-      // The member's page was loaded again and took its seat back, or made a new connection for another ICE policy:
-      // nothing of the old one is left there.
+      // The member's page was loaded again and took its seat back: nothing of the old connection is left there.
       this.#replaceLink();
       // An answer would be to an offer of the old link; the new one makes its own.
       if (description.type !== "offer") return;
@@ -107,25 +101,8 @@ export class PeerSession implements Peer {
     this.#link.restarts.restart();
   }
 
-  /**
-   * Makes a new connection, which the other side meets with one of its own. No less will do for another ICE policy:
-   * Chromium keeps a pair that works, also when ICE restarts without the candidates that it is made of.
-   */
-  renew(): void {
-    const link = this.#link;
-    // The other side may have nothing yet by which it would know the new connection for new.
-    link.answered
-      .then(() => {
-        if (this.#closed || link !== this.#link) return;
-        this.#replaceLink();
-        this.#link.offerAtOnce();
-      })
-      .catch((error) => this.#observer.failed("a new connection", error));
-  }
-
   /** Whether an offer sent now would be answered: both sides are connected to the server. */
   setReachable(reachable: boolean): void {
-    this.#reachable = reachable;
     if (reachable) this.#link.restarts.resume();
     else this.#link.restarts.hold();
   }
@@ -152,7 +129,6 @@ export class PeerSession implements Peer {
   }
 
   close(): void {
-    this.#closed = true;
     this.#link.close();
   }
 
@@ -163,10 +139,8 @@ export class PeerSession implements Peer {
   #replaceLink(): void {
     this.#link.close();
     this.path = undefined;
-    this.#formerFingerprint = this.#remoteFingerprint ?? this.#formerFingerprint;
     this.#remoteFingerprint = undefined;
     this.#link = this.#newLink();
-    if (!this.#reachable) this.#link.restarts.hold();
     this.#observer.stateChanged(this, this.state);
   }
 

@@ -2,23 +2,13 @@
 
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { Browser, Tab } from "./support/browser.ts";
-import { CallPage, type ConnectionFacts, type JoinOptions } from "./support/call-page.ts";
+import { CallPage, type JoinOptions } from "./support/call-page.ts";
 import { launchChromium } from "./support/chromium.ts";
-import {
-  exchangeMessages,
-  expectNoErrors,
-  expectRelayedBothWays,
-  expectTalk,
-  hangUp,
-} from "./support/conversation.ts";
-import { eventually } from "./support/eventually.ts";
+import { exchangeMessages, expectNoErrors, expectRelayedBothWays, hangUp } from "./support/conversation.ts";
 import { launchFirefox } from "./support/firefox.ts";
 import { machineAddress } from "./support/machine-address.ts";
 import { isMissing } from "./support/requirements.ts";
 import { TurnpikeProcess } from "./support/turnpike-process.ts";
-
-/** How long a turned switch may take to show in the path. */
-const SWITCH_MS = 10_000;
 
 describe.skipIf(isMissing("chromium", "firefox-esr"))("a call through the page", () => {
   let server: TurnpikeProcess;
@@ -113,43 +103,6 @@ describe.skipIf(isMissing("chromium", "firefox-esr"))("a call through the page",
       expectNoErrors(ann, bob);
     });
 
-    test("relay only, turned on by one in a direct call and off again: at once, and both go on talking", async () => {
-      const [ann, bob] = await call([first, second], {});
-      await factsOfBoth([ann, bob], "a direct pair", ({ pair }) => isDirect(pair));
-      for (const [turner, other] of [
-        [ann, bob],
-        [bob, ann],
-      ] as const) {
-        await turner.setRelayOnly(true);
-        await turner.factsWhen("its own relay in use", ({ pair }) => pair?.local === "relay", SWITCH_MS);
-        await other.factsWhen("the relay of the other", ({ pair }) => pair?.remote === "relay", SWITCH_MS);
-        await expectTalk(turner, other);
-        expect((await turner.facts()).pair).toMatchObject({ local: "relay" });
-        await eventually(
-          "the page telling the relay",
-          () => turner.shownPath(),
-          ({ relayed, localType }) => relayed === "true" && localType === "relay",
-        );
-        await turner.setRelayOnly(false);
-        await factsOfBoth([turner, other], "a direct pair again", ({ pair }) => isDirect(pair));
-        await expectTalk(turner, other);
-      }
-      for (const page of [ann, bob]) expect((await page.facts()).open).toBe(1);
-      await hangUp(ann, bob);
-      expectNoErrors(ann, bob);
-    });
-
-    test("relay only, turned on by both at the same moment, with camera", async () => {
-      const [ann, bob] = await call([first, second], { media: true });
-      await factsOfBoth([ann, bob], "a direct pair", ({ pair }) => isDirect(pair));
-      await Promise.all([ann.setRelayOnly(true), bob.setRelayOnly(true)]);
-      await expectRelayedBothWays(ann, bob);
-      await factsOfBoth([ann, bob], "the other's picture", ({ framesDecoded = 0 }) => framesDecoded > 10);
-      await expectTalk(ann, bob);
-      await hangUp(ann, bob);
-      expectNoErrors(ann, bob);
-    });
-
     test("direct where nothing forbids it, and the page says so", async () => {
       const [ann, bob] = await call([first, second], {});
       await exchangeMessages(ann, bob);
@@ -177,14 +130,6 @@ describe.skipIf(isMissing("chromium", "firefox-esr"))("a call through the page",
     expectNoErrors(ann, bob);
   });
 });
-
-async function factsOfBoth(
-  pages: readonly CallPage[],
-  what: string,
-  accept: (facts: ConnectionFacts) => boolean,
-): Promise<void> {
-  await Promise.all(pages.map((page) => page.factsWhen(what, accept, SWITCH_MS)));
-}
 
 function isDirect(pair: { readonly local: string; readonly remote: string } | undefined): boolean {
   return pair !== undefined && pair.local !== "relay" && pair.remote !== "relay";

@@ -79,11 +79,6 @@ export class CallPage {
     await eventually(`${this.name}'s page being loaded again`, ask, Boolean);
   }
 
-  /** Turns the switch, before or in a call. */
-  setRelayOnly(relayOnly: boolean): Promise<void> {
-    return this.#check("#relay-only", relayOnly);
-  }
-
   hangUp(): Promise<void> {
     return this.#click("#hangup");
   }
@@ -92,15 +87,6 @@ export class CallPage {
   async say(lines: readonly string[]): Promise<void> {
     await this.tab.evaluate("turnpikeTest.openChat()");
     await this.tab.evaluate(`${JSON.stringify(lines)}.forEach((line) => turnpikeTest.say(line))`);
-  }
-
-  /** Waits until the page takes a line: the data channel is open. */
-  async canWrite(): Promise<void> {
-    await eventually(
-      `${this.name} being able to write`,
-      () => this.tab.evaluate<boolean>(`!document.querySelector("#chat-send").disabled`),
-      (enabled) => enabled,
-    );
   }
 
   /** The lines that the chat shows as the other's. */
@@ -113,12 +99,8 @@ export class CallPage {
   }
 
   /** Waits until the statistics are as wanted. */
-  factsWhen(
-    what: string,
-    accept: (facts: ConnectionFacts) => boolean,
-    withinMs?: number,
-  ): Promise<ConnectionFacts> {
-    return eventually(`${this.name}: ${what}`, () => this.facts(), accept, withinMs);
+  factsWhen(what: string, accept: (facts: ConnectionFacts) => boolean): Promise<ConnectionFacts> {
+    return eventually(`${this.name}: ${what}`, () => this.facts(), accept);
   }
 
   async shownPath(): Promise<ShownPath> {
