@@ -3,7 +3,7 @@
 import type { Config } from "./config/config.ts";
 import { buildIceServers, type TurnPorts } from "./credentials/ice-servers.ts";
 import { createCredentialVerifier, issueCredential, roomUser } from "./credentials/turn-credentials.ts";
-import { isLoopback, ownAddresses, type RelayAddress } from "./net/relay-addresses.ts";
+import { ownAddresses, type RelayAddress } from "./net/relay-addresses.ts";
 import { DgramRelayAllocator } from "./net/relay-sockets.ts";
 import { WebSocketEndpoint } from "./net/websocket-endpoint.ts";
 import { fanOut } from "./observe/fan-out.ts";
@@ -14,6 +14,7 @@ import { createRelayLog } from "./observe/relay-log.ts";
 import { createSignalingLog } from "./observe/signaling-log.ts";
 import { Hub } from "./signaling/hub.ts";
 import type { HubPorts, MemberId, SignalingEvents } from "./signaling/ports.ts";
+import { isLoopback, urlHost } from "./stun/address.ts";
 import type { TurnEvents } from "./turn/ports.ts";
 import { createRelayTargetPolicy } from "./turn/relay-target-policy.ts";
 import { TurnServer } from "./turn/turn-server.ts";
@@ -65,8 +66,7 @@ export function assemble(options: AssemblyOptions): Assembly {
 /** With a list, the page under the public name as well: a TLS proxy that is not trusted hides that it was https. */
 function pageOrigins({ allowedOrigins, publicHost }: Config): readonly string[] {
   if (allowedOrigins.length === 0 || publicHost === undefined) return allowedOrigins;
-  const host = publicHost.includes(":") ? `[${publicHost}]` : publicHost;
-  const url = `https://${host}`;
+  const url = `https://${urlHost(publicHost)}`;
   return URL.canParse(url) ? [...allowedOrigins, new URL(url).origin] : allowedOrigins;
 }
 

@@ -85,11 +85,7 @@ export async function openPorts(options: OpenPortsOptions): Promise<OpenPorts> {
 }
 
 function createTurnStreams({ config, turn }: OpenPortsOptions): TurnStreams {
-  const { maxTurnConnections, maxTurnConnectionsPerAddress } = config.limits;
-  return new TurnStreams({
-    turn,
-    connections: connectionLimits(config, maxTurnConnections, maxTurnConnectionsPerAddress),
-  });
+  return new TurnStreams({ turn, connections: turnConnectionLimits(config) });
 }
 
 function listenOnHosts(
@@ -108,8 +104,7 @@ async function listenTurn(options: OpenPortsOptions, streams: TurnStreams): Prom
   return listenOnHosts(config, "turn", config.turnPort, async (ip, port) => {
     const udp = await openUdpListener({ ip, port, turn });
     if (overTcp !== "own") return udp;
-    const { maxTurnConnections, maxTurnConnectionsPerAddress } = config.limits;
-    const connections = connectionLimits(config, maxTurnConnections, maxTurnConnectionsPerAddress);
+    const connections = turnConnectionLimits(config);
     try {
       const tcp = await openTcpListener(ip, udp.address.port, { turn: streams, connections, failed });
       return { address: udp.address, close: () => closeListeners([udp, tcp]) };
@@ -189,6 +184,11 @@ function siteOptions(
     ),
     failed,
   };
+}
+
+function turnConnectionLimits(config: Config): ConnectionLimits {
+  const { maxTurnConnections, maxTurnConnectionsPerAddress } = config.limits;
+  return connectionLimits(config, maxTurnConnections, maxTurnConnectionsPerAddress);
 }
 
 function connectionLimits(

@@ -3,7 +3,7 @@
 import type { Config } from "../config/config.ts";
 import { turnOverTcp } from "../config/turn-over-tcp.ts";
 import type { ListenAddress, ServerAddresses } from "../server.ts";
-import { type Cidr, cidrContains, parseCidr, parseIp } from "../stun/address.ts";
+import { cidrContains, networks, parseIp, urlHost } from "../stun/address.ts";
 
 export interface BannerFacts {
   readonly version: string;
@@ -14,7 +14,7 @@ export interface BannerFacts {
 const SHORT_SECRET = 16;
 /** How the secret of config.example.json begins, which everybody can read. */
 const PLACEHOLDER = "replace-this";
-const NOT_PUBLIC = [
+const NOT_PUBLIC = networks(
   "10.0.0.0/8",
   "172.16.0.0/12",
   "192.168.0.0/16",
@@ -24,9 +24,7 @@ const NOT_PUBLIC = [
   "fc00::/7",
   "fe80::/10",
   "::1/128",
-]
-  .map(parseCidr)
-  .filter((cidr): cidr is Cidr => cidr !== undefined);
+);
 
 export function bannerLines(facts: BannerFacts): string[] {
   const missing = missingForProduction(facts);
@@ -72,14 +70,14 @@ function pageUrls({ publicHost }: Config, { http, tls, relay }: ServerAddresses)
   const urls = [
     ...tls
       .slice(0, 1)
-      .map(({ port }) => `https://${bracketed(publicHost ?? "localhost")}${suffix(port, 443)}/`),
-    ...http.slice(0, 1).map((one) => `http://${bracketed(localName(one))}${suffix(one.port, 80)}/`),
+      .map(({ port }) => `https://${urlHost(publicHost ?? "localhost")}${suffix(port, 443)}/`),
+    ...http.slice(0, 1).map((one) => `http://${urlHost(localName(one))}${suffix(one.port, 80)}/`),
   ];
   const [first] = http;
   if (first !== undefined && isUnspecified(first)) {
     const reachable = publicHost ?? relay.find(({ family }) => family === 4)?.relayed;
     if (reachable !== undefined && tls.length === 0) {
-      urls.push(`http://${bracketed(reachable)}${suffix(first.port, 80)}/`);
+      urls.push(`http://${urlHost(reachable)}${suffix(first.port, 80)}/`);
     }
   }
   return [...new Set(urls)];
@@ -99,12 +97,8 @@ function suffix(port: number, usual: number): string {
   return port === usual ? "" : `:${port}`;
 }
 
-function bracketed(host: string): string {
-  return host.includes(":") ? `[${host}]` : host;
-}
-
 function authority({ address, port }: ListenAddress): string {
-  return `${bracketed(address)}:${port}`;
+  return `${urlHost(address)}:${port}`;
 }
 
 function missingForProduction({ config, addresses }: BannerFacts): string[] {

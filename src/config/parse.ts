@@ -2,15 +2,7 @@
 
 import { randomBytes } from "node:crypto";
 import type { z } from "zod";
-import {
-  type Cidr,
-  cidrContains,
-  type IpAddress,
-  ipv4FromWord,
-  ipv6FromWords,
-  parseCidr,
-  parseIp,
-} from "../stun/address.ts";
+import { type IpAddress, ipv4FromWord, ipv6FromWords, isLoopback, parseIp } from "../stun/address.ts";
 import { closestTo } from "./closest.ts";
 import type { Config } from "./config.ts";
 import { ConfigError, type ConfigIssue } from "./config-error.ts";
@@ -130,17 +122,12 @@ function crossCheck(input: ConfigInput, locate: Locate): ConfigIssue[] {
   return [...issues, ...loopbackOutside(input, locate)];
 }
 
-const LOOPBACK = ["127.0.0.0/8", "::1"].map(parseCidr).filter((one): one is Cidr => one !== undefined);
-
 /** Loopback as the external address reaches nobody: only a machine that tries itself may have it. */
 function loopbackOutside({ externalIps, dev }: ConfigInput, locate: Locate): ConfigIssue[] {
   if (dev === true || !Array.isArray(externalIps)) return [];
-  const isLoopback = (value: unknown) => {
-    const ip = typeof value === "string" ? parseIp(value) : undefined;
-    return ip !== undefined && LOOPBACK.some((network) => cidrContains(network, ip));
-  };
   return externalIps.flatMap((value, index) => {
-    if (!isLoopback(value)) return [];
+    const ip = typeof value === "string" ? parseIp(value) : undefined;
+    if (ip === undefined || !isLoopback(ip)) return [];
     const path = ["externalIps", index];
     const message = "is loopback, which only this machine can reach; that is for --dev";
     return [{ path: formatPath(path), where: `${locate(path)} ${JSON.stringify(value)}`, message }];

@@ -1,7 +1,7 @@
 /** The kinds of values that settings have: text as people write it in, parsed values out, one plain sentence when it is wrong. */
 
 import { z } from "zod";
-import { type Cidr, cidrContains, type IpAddress, parseCidr, parseIp, sameIp } from "../stun/address.ts";
+import { cidrContains, type IpAddress, networks, parseCidr, parseIp, sameIp } from "../stun/address.ts";
 
 /** A string that `parse` understands; undefined from it is the error `message`. */
 export function text<T>(parse: (text: string) => T | undefined, message: string) {
@@ -42,9 +42,14 @@ export const port = () => whole(0, 65_535);
 export const ip = () => text(parseIp, "must be an IPv4 or IPv6 address");
 
 /** What no packet from elsewhere can have as its destination. */
-const NEVER_EXTERNAL = ["0.0.0.0/8", "224.0.0.0/4", "255.255.255.255", "::", "::ffff:0:0/96", "ff00::/8"]
-  .map(parseCidr)
-  .filter((one): one is Cidr => one !== undefined);
+const NEVER_EXTERNAL = networks(
+  "0.0.0.0/8",
+  "224.0.0.0/4",
+  "255.255.255.255",
+  "::",
+  "::ffff:0:0/96",
+  "ff00::/8",
+);
 
 /** An address that relayed addresses may be given out with. */
 export const externalIp = () =>

@@ -1,5 +1,6 @@
 /** What goes straight into `new RTCPeerConnection({ iceServers })`. */
 
+import { urlHost } from "../stun/address.ts";
 import type { Credential } from "./turn-credentials.ts";
 
 /** RTCIceServer. */
@@ -29,7 +30,7 @@ export function buildIceServers(
   { host, ports, hostIsPublic }: IceEndpoints,
   { username, credential }: Credential,
 ): IceServer[] {
-  const authority = (port: number) => `${host.includes(":") ? `[${host}]` : host}:${port}`;
+  const authority = (port: number) => `${urlHost(host)}:${port}`;
   const urls = [`turn:${authority(ports.udp)}?transport=udp`];
   if (ports.tcp !== undefined) urls.push(`turn:${authority(ports.tcp)}?transport=tcp`);
   if (ports.tls !== undefined && hostIsPublic) urls.push(`turns:${authority(ports.tls)}?transport=tcp`);

@@ -1,8 +1,7 @@
 /** How many connections are open, in all and per address; who is above a limit is not let in. */
 
-import type { Cidr } from "../stun/address.ts";
+import { type Cidr, isLoopback } from "../stun/address.ts";
 import { isTrusted, limitKey, readSocketAddress } from "./client-address.ts";
-import { isLoopback } from "./relay-addresses.ts";
 
 export interface ConnectionLimits {
   readonly max: number;

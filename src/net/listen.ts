@@ -1,6 +1,6 @@
 /** Listening on every configured address, with every failure told at once. */
 
-import { formatIp, type IpAddress, type IpFamily, type TransportAddress } from "../stun/address.ts";
+import { formatIp, type IpAddress, type IpFamily, type TransportAddress, urlHost } from "../stun/address.ts";
 
 /** Where one port listens; `address` is an IP address in text. */
 export interface ListenAddress {
@@ -32,8 +32,7 @@ export class ListenError extends Error {
 }
 
 function describeFailure(failure: ListenFailure): string {
-  const host = failure.family === 6 ? `[${failure.address}]` : failure.address;
-  return `${failure.what} ${host}:${failure.port}: ${failure.message}`;
+  return `${failure.what} ${urlHost(failure.address)}:${failure.port}: ${failure.message}`;
 }
 
 /** An open port. */

@@ -2,7 +2,15 @@
 
 import { createSocket } from "node:dgram";
 import { networkInterfaces } from "node:os";
-import { formatIp, type IpAddress, type IpFamily, parseIp, sameIp } from "../stun/address.ts";
+import {
+  formatIp,
+  type IpAddress,
+  type IpFamily,
+  isLoopback,
+  isUnspecified,
+  parseIp,
+  sameIp,
+} from "../stun/address.ts";
 
 export interface RelayAddress {
   /** What relay sockets are bound to. */
@@ -48,14 +56,6 @@ export function ownAddresses(): IpAddress[] {
     if (!addresses.some((known) => sameIp(known, ip))) addresses.push(ip);
   }
   return addresses;
-}
-
-export function isUnspecified(ip: IpAddress): boolean {
-  return (ip.w0 | ip.w1 | ip.w2 | ip.w3) === 0;
-}
-
-export function isLoopback(ip: IpAddress): boolean {
-  return ip.family === 4 ? ip.w3 >>> 24 === 127 : (ip.w0 | ip.w1 | ip.w2) === 0 && ip.w3 === 1;
 }
 
 function outgoingAddress(family: IpFamily): Promise<IpAddress | undefined> {

@@ -1,12 +1,12 @@
 /** The UDP port of the STUN responder and TURN relay, over `dgram`. */
 
 import type { RemoteInfo, Socket } from "node:dgram";
-import { type IpAddress, parseIp, type TransportAddress, withPort } from "../stun/address.ts";
+import { type IpAddress, isUnspecified, parseIp, type TransportAddress, withPort } from "../stun/address.ts";
 import { CHANNEL_DATA_HEADER_BYTES, writeChannelDataHeader } from "../turn/channel-data.ts";
 import type { ClientLink, LinkHolding } from "../turn/ports.ts";
 import type { TurnServer } from "../turn/turn-server.ts";
 import { bindListenerSocket, closeSocket, sendOrDrop } from "./dgram-socket.ts";
-import { isUnspecified, ownAddresses } from "./relay-addresses.ts";
+import { ownAddresses } from "./relay-addresses.ts";
 
 export interface UdpListenerOptions {
   readonly ip: IpAddress;

@@ -11,10 +11,9 @@ import type { Duplex } from "node:stream";
 import { TLSSocket } from "node:tls";
 import { type WebSocket, WebSocketServer } from "ws";
 import type { Connection, ConnectionInfo, SignalingLink } from "../signaling/ports.ts";
-import { type Cidr, formatIp } from "../stun/address.ts";
+import { type Cidr, formatIp, isLoopback } from "../stun/address.ts";
 import { type Client, identifyClient, limitKey } from "./client-address.ts";
 import { pathOf } from "./http-routes.ts";
-import { isLoopback } from "./relay-addresses.ts";
 import { WebSocketLink } from "./websocket-link.ts";
 
 export const SIGNALING_PATH = "/signal";

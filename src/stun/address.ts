@@ -38,6 +38,14 @@ export function sameIp(a: IpAddress, b: IpAddress): boolean {
   return a.w3 === b.w3 && a.w2 === b.w2 && a.w1 === b.w1 && a.w0 === b.w0 && a.family === b.family;
 }
 
+export function isUnspecified(ip: IpAddress): boolean {
+  return (ip.w0 | ip.w1 | ip.w2 | ip.w3) === 0;
+}
+
+export function isLoopback(ip: IpAddress): boolean {
+  return ip.family === 4 ? ip.w3 >>> 24 === 127 : (ip.w0 | ip.w1 | ip.w2) === 0 && ip.w3 === 1;
+}
+
 export function sameTransportAddress(a: TransportAddress, b: TransportAddress): boolean {
   return a.port === b.port && sameIp(a, b);
 }
@@ -148,10 +156,14 @@ function longestZeroRun(groups: readonly number[]): { start: number; length: num
   return best;
 }
 
+/** A name or an address as it stands in a URL: an IPv6 address in brackets (RFC 3986 section 3.2.2). */
+export function urlHost(host: string): string {
+  return host.includes(":") ? `[${host}]` : host;
+}
+
 /** "192.0.2.1:3478", "[2001:db8::1]:3478". */
 export function formatTransportAddress(address: TransportAddress): string {
-  const ip = formatIp(address);
-  return address.family === 4 ? `${ip}:${address.port}` : `[${ip}]:${address.port}`;
+  return `${urlHost(formatIp(address))}:${address.port}`;
 }
 
 function isIpv4Mapped(ip: IpAddress): boolean {
@@ -179,6 +191,15 @@ export function parseCidr(text: string): Cidr | undefined {
   const prefix = text.slice(slash + 1);
   if (!/^(0|[1-9][0-9]{0,2})$/.test(prefix) || Number(prefix) > bits) return undefined;
   return { base, prefixLength: Number(prefix) };
+}
+
+/** Networks that the code itself names. Throws for what is none. */
+export function networks(...texts: readonly string[]): readonly Cidr[] {
+  return texts.map((text) => {
+    const cidr = parseCidr(text);
+    if (cidr === undefined) throw new Error(`not a network: ${text}`);
+    return cidr;
+  });
 }
 
 export function cidrContains(cidr: Cidr, ip: IpAddress): boolean {

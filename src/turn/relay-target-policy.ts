@@ -1,15 +1,7 @@
 /** Which addresses a client may ask to relay to: closed by default for every network that is not the public internet. */
 
-import { type Cidr, cidrContains, type IpAddress, ipv4FromWord, parseCidr, sameIp } from "../stun/address.ts";
+import { type Cidr, cidrContains, type IpAddress, ipv4FromWord, networks, sameIp } from "../stun/address.ts";
 import type { RelayTargetPolicy, RelayTargetVerdict } from "./ports.ts";
-
-function networks(...texts: readonly string[]): readonly Cidr[] {
-  return texts.map((text) => {
-    const cidr = parseCidr(text);
-    if (cidr === undefined) throw new Error(`not a network: ${text}`);
-    return cidr;
-  });
-}
 
 const LOOPBACK = networks("127.0.0.0/8", "::1/128");
 const PRIVATE = networks("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7");

@@ -8,6 +8,7 @@ import {
   type IpAddress,
   ipv4FromWord,
   ipv6FromWords,
+  networks,
   parseCidr,
   parseIp,
   parseIpv4,
@@ -15,6 +16,7 @@ import {
   sameIp,
   sameTransportAddress,
   unmapIpv4,
+  urlHost,
   withPort,
 } from "../../../src/stun/address.ts";
 
@@ -279,5 +281,20 @@ describe("CIDR", () => {
       }),
       { numRuns: 2000 },
     );
+  });
+});
+
+describe("for URLs and for lists in the code", () => {
+  test("only an IPv6 address stands in brackets", () => {
+    expect(["call.example", "192.0.2.1", "2001:db8::1"].map(urlHost)).toEqual([
+      "call.example",
+      "192.0.2.1",
+      "[2001:db8::1]",
+    ]);
+  });
+
+  test("a network that is none is a defect, told at once; the others are read", () => {
+    expect(() => networks("10.0.0.0/8", "10.0.0.0/33")).toThrow("not a network: 10.0.0.0/33");
+    expect(networks("10.0.0.0/8").map(({ prefixLength }) => prefixLength)).toEqual([8]);
   });
 });
