@@ -160,7 +160,7 @@ export class Call {
     else this.#peers.get(peerId(to))?.restartIce();
   }
 
-  /** Forces the relay (`relay`) or lets direct paths be (`all`), in the running call: it restarts ICE. */
+  /** Forces the relay (`relay`) or lets direct paths be (`all`): it restarts ICE. Chromium keeps a path that still works. */
   setIceTransportPolicy(policy: RTCIceTransportPolicy): void {
     if (policy === this.#ice.transportPolicy) return;
     this.#ice.transportPolicy = policy;
