@@ -135,7 +135,9 @@ export type DropReason =
   /** Between two members of different rooms. */
   | "other-room"
   /** A client over TCP or TLS does not read what is relayed to it. */
-  | "slow-reader";
+  | "slow-reader"
+  /** It would not fit into one datagram, or into one message to the client. */
+  | "too-large";
 
 export interface AllocationSummary {
   readonly userId: string;

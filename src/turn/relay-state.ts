@@ -82,6 +82,7 @@ export function createTurnCounters(): TurnCounters {
       "own-address": 0,
       "other-room": 0,
       "slow-reader": 0,
+      "too-large": 0,
     },
   };
 }

@@ -1,7 +1,7 @@
 /** Our relay without a socket and with a clock of its own. Its addresses look public; nothing is sent to them. */
 
 import { type IpAddress, parseIp, withPort } from "../../src/stun/address.ts";
-import type { TurnUser } from "../../src/turn/ports.ts";
+import type { ClientTransport, TurnUser } from "../../src/turn/ports.ts";
 import { createRelayTargetPolicy } from "../../src/turn/relay-target-policy.ts";
 import { TurnServer } from "../../src/turn/turn-server.ts";
 import { transportTo } from "../support/endpoint.ts";
@@ -52,11 +52,13 @@ export interface MemoryOptions {
   readonly realm?: string;
   /** Everybody is a member of this room. */
   readonly room?: NonNullable<TurnUser["room"]>;
+  /** What the relay takes the clients' links for. */
+  readonly transport?: ClientTransport;
 }
 
 export function openMemoryTarget(
   { relayFamilies = [4, 6], ...limits }: TargetSettings = {},
-  { realm = REALM, room }: MemoryOptions = {},
+  { realm = REALM, room, transport }: MemoryOptions = {},
 ): MemoryTarget {
   let nowMs = 1_000_000;
   const network = new MemoryNetwork();
@@ -82,7 +84,7 @@ export function openMemoryTarget(
     events: { failed: (error) => failures.push(error) },
   });
   const listeners = ([4, 6] as const).map(
-    (family) => new MemoryListener(network.open(SERVER[family], PORT), turn),
+    (family) => new MemoryListener(network.open(SERVER[family], PORT), turn, transport),
   );
   const target: Target = {
     alice: ALICE,

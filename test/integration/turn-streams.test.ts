@@ -15,7 +15,7 @@ import { MemoryNetwork } from "../support/memory-network.ts";
 import { MemoryRelayAllocator } from "../support/memory-relay.ts";
 import { createSelfSignedCertificate } from "../support/self-signed.ts";
 import { openStreamTransport } from "../support/stream-transport.ts";
-import { LOOPBACK_4 } from "../support/test-config.ts";
+import { LOOPBACK_4, LOOPBACK_6 } from "../support/test-config.ts";
 import { TestCredentials } from "../support/test-credentials.ts";
 import { TurnClient } from "../support/turn-client.ts";
 
@@ -23,6 +23,8 @@ const CONNECTIONS = { max: 100, maxPerAddress: 100, trustedProxies: [], exemptLo
 const QUICK = { firstMessageMs: 200, idleMs: 400 };
 const RELAY_IP = parseIp("185.199.1.2") ?? LOOPBACK_4;
 const PEER_IP = parseIp("89.160.20.1") ?? LOOPBACK_4;
+const RELAY_IPV6 = parseIp("2a00:1450::2") ?? LOOPBACK_6;
+const PEER_IPV6 = parseIp("2a01:4f8::1") ?? LOOPBACK_6;
 const CERTIFICATE = createSelfSignedCertificate();
 const TLS = { cert: Buffer.from(CERTIFICATE.cert), key: Buffer.from(CERTIFICATE.key) };
 const MAX_TURNS = 10_000;
@@ -53,7 +55,7 @@ async function open(
   const turn = new TurnServer({
     realm: REALM,
     credentials: new TestCredentials(REALM, [ALICE], []),
-    allocator: new MemoryRelayAllocator(network, [RELAY_IP]),
+    allocator: new MemoryRelayAllocator(network, [RELAY_IP, RELAY_IPV6]),
     targets: { judge: () => "allowed" },
     clock: () => performance.now(),
     limits: DEFAULT_LIMITS,
@@ -137,6 +139,27 @@ test("ChannelData is padded, to clients and from them, and its padding is not re
     peer.sendNow(withPort(RELAY_IP, 49152), Buffer.alloc(length, "x"));
     expect((await client.data.take()).data).toHaveLength(length);
   }
+});
+
+test("the largest datagrams pass or are dropped, both ways, and the stream stays in step", async () => {
+  const bench = await open();
+  const { client } = await openClient(bench);
+  const relayed = await allocate(client, { family: 6 });
+  const peer = bench.network.open(PEER_IPV6);
+  const arrived: number[] = [];
+  peer.onPacket((bytes) => arrived.push(bytes.length));
+  assertSuccess(await client.createPermission(peer.address), "CreatePermission");
+  // A Data indication holds 65,504 bytes from an IPv6 address; a datagram holds 65,527.
+  for (const length of [65_504, 65_505, 65_527, 1]) peer.sendNow(relayed, Buffer.alloc(length));
+  for (const length of [65_504, 1]) expect((await client.data.take()).data).toHaveLength(length);
+  assertSuccess(await client.channelBind(0x4000, peer.address), "ChannelBind");
+  for (const length of [65_527, 2]) peer.sendNow(relayed, Buffer.alloc(length));
+  for (const length of [65_527, 2]) expect((await client.data.take()).data).toHaveLength(length);
+  for (const length of [65_527, 65_528, 65_535, 3]) {
+    await client.sendChannelData(0x4000, Buffer.alloc(length));
+  }
+  await expect.poll(() => arrived).toEqual([65_527, 3]);
+  expect(bench.turn.counters.drops["too-large"]).toBe(4);
 });
 
 test.each(["tcp", "tls"] as const)(

@@ -9,6 +9,7 @@ import {
 import { CHANNEL_DATA_HEADER_BYTES, writeChannelDataHeader } from "../../src/turn/channel-data.ts";
 import type {
   ClientLink,
+  ClientTransport,
   LinkHolding,
   RelayAllocator,
   RelayDestination,
@@ -35,8 +36,11 @@ class Arena {
 /** Gives clients' packets to the relay, each 5-tuple with a link that lives as long as the relay retains it. */
 export class MemoryListener {
   readonly #links = new Map<string, ClientLink>();
+  readonly #transport: ClientTransport;
 
-  constructor(endpoint: MemoryEndpoint, turn: TurnServer) {
+  /** `transport`: what the links call themselves; packets stay packets. */
+  constructor(endpoint: MemoryEndpoint, turn: TurnServer, transport: ClientTransport = "udp") {
+    this.#transport = transport;
     const arena = new Arena();
     endpoint.onPacket((bytes, from) => {
       const link = this.#links.get(formatTransportAddress(from)) ?? this.#linkTo(endpoint, from);
@@ -52,7 +56,7 @@ export class MemoryListener {
   #linkTo(endpoint: MemoryEndpoint, remote: TransportAddress): ClientLink {
     const name = formatTransportAddress(remote);
     const link: ClientLink = {
-      transport: "udp",
+      transport: this.#transport,
       remote,
       local: endpoint.address,
       holding: undefined as LinkHolding | undefined,

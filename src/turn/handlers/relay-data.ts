@@ -11,6 +11,7 @@ import { type Allocation, isLive, type Permission } from "../allocation.ts";
 import { allocationOf } from "../authenticate.ts";
 import { CHANNEL_DATA_HEADER_BYTES } from "../channel-data.ts";
 import { encodeDataIndication } from "../data-indication.ts";
+import { fitsChannelData, fitsDatagram, fitsDataIndication } from "../packet-size.ts";
 import type { ClientLink, DropReason, RelayDestination } from "../ports.ts";
 import type { RelayState } from "../relay-state.ts";
 
@@ -85,6 +86,8 @@ function sendToTarget(
   nowMs: number,
 ): void {
   const { socket } = permission.relay;
+  // A client over a stream can hand over more than a datagram holds.
+  if (!fitsDatagram(end - start, destination.address.family)) return drop(state, "too-large");
   if (permission.verdict !== "allowed") {
     const other = state.table.atRelayedAddress(destination.address);
     if (other !== undefined)
@@ -123,14 +126,15 @@ function deliverToClient(
   end: number,
   nowMs: number,
 ): void {
-  allocation.lastRelayedAtMs = nowMs;
-  allocation.receivedPackets++;
-  allocation.receivedBytes += end - start;
-  state.counters.receivedPackets++;
-  state.counters.receivedBytes += end - start;
+  const { link } = allocation;
+  const bytes = end - start;
   const channel = allocation.channelTo(source, nowMs);
-  if (channel !== undefined) allocation.link.sendChannelData(channel.number, buffer, start, end);
-  else allocation.link.send(encodeDataIndication(source, buffer, start, end));
+  const fits =
+    channel === undefined ? fitsDataIndication(link, source.family, bytes) : fitsChannelData(link, bytes);
+  if (!fits) return drop(state, "too-large");
+  countReceived(state, allocation, bytes, nowMs);
+  if (channel === undefined) link.send(encodeDataIndication(source, buffer, start, end));
+  else link.sendChannelData(channel.number, buffer, start, end);
 }
 
 function countSent(state: RelayState, allocation: Allocation, bytes: number, nowMs: number): void {
@@ -139,6 +143,14 @@ function countSent(state: RelayState, allocation: Allocation, bytes: number, now
   allocation.sentBytes += bytes;
   state.counters.sentPackets++;
   state.counters.sentBytes += bytes;
+}
+
+function countReceived(state: RelayState, allocation: Allocation, bytes: number, nowMs: number): void {
+  allocation.lastRelayedAtMs = nowMs;
+  allocation.receivedPackets++;
+  allocation.receivedBytes += bytes;
+  state.counters.receivedPackets++;
+  state.counters.receivedBytes += bytes;
 }
 
 function liveAllocationOf(link: ClientLink, nowMs: number): Allocation | undefined {
