@@ -9,6 +9,7 @@ export default defineConfig({
     projects: [
       project("unit"),
       project("conformance"),
+      project("hostile", { testTimeout: 15_000 }),
       project("integration", { testTimeout: 15_000 }),
       project("fuzz", { testTimeout: 60_000 }),
       project("e2e", { testTimeout: 120_000, fileParallelism: false }),

@@ -6,7 +6,6 @@ import {
   type IpFamily,
   sameIp,
   type TransportAddress,
-  withPort,
 } from "../../src/stun/address.ts";
 import { DENY_LIST_RULES } from "../conformance/rules/deny-list.ts";
 import { CAROL, type Need, type Peer, peerAt, type Rule, type Target } from "../conformance/target.ts";
@@ -84,8 +83,7 @@ export class RemoteServer {
       peer: async ({ family = 4, host = 0 } = {}) => keepPeer(await this.#openPeer(family, host)),
       serverAddress: (family) => this.#serverAddress(family),
       isFree: isUdpAddressFree,
-      endpointBesideRelay: async (relayed) =>
-        keepPeer(peerAt(await openUdpEndpoint(withPort(relayed, 0)), this.#patienceMs)),
+      endpointAt: async (ip) => keepPeer(peerAt(await openUdpEndpoint(ip), this.#patienceMs)),
       get controls(): never {
         throw new NotApplicableError("needs controls of our own server");
       },

@@ -97,7 +97,7 @@ export function openMemoryTarget(
       peerAt(network.open(PEERS[family][host] as IpAddress), 100),
     serverAddress: (family) => withPort(SERVER[family], PORT),
     isFree: async (address) => network.isFree(address),
-    endpointBesideRelay: async (relayed) => peerAt(network.open(relayed), 100),
+    endpointAt: async (ip) => peerAt(network.open(ip), 100),
     controls: {
       advance(seconds) {
         nowMs += seconds * 1000;
@@ -107,6 +107,9 @@ export function openMemoryTarget(
       expireCredentials: () => credentials.expire(),
       get allocationCount() {
         return turn.allocationCount;
+      },
+      get drops() {
+        return turn.counters.drops;
       },
       get insidePackets() {
         return turn.counters.insidePackets;

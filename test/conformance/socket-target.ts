@@ -12,7 +12,6 @@ import {
   parseIp,
   sameIp,
   type TransportAddress,
-  withPort,
 } from "../../src/stun/address.ts";
 import type { RelayTargetPolicy } from "../../src/turn/ports.ts";
 import { createRelayTargetPolicy } from "../../src/turn/relay-target-policy.ts";
@@ -103,6 +102,9 @@ function createControls(turn: TurnServer, credentials: TestCredentials): Target[
     get allocationCount() {
       return turn.allocationCount;
     },
+    get drops() {
+      return turn.counters.drops;
+    },
     get insidePackets() {
       return turn.counters.insidePackets;
     },
@@ -129,7 +131,7 @@ export function createPlaces(
     },
     serverAddress,
     isFree: isUdpAddressFree,
-    endpointBesideRelay: async (relayed) => peerAt(await endpoints.open(withPort(relayed, 0)), patienceMs),
+    endpointAt: async (ip) => peerAt(await endpoints.open(ip), patienceMs),
   };
 }
 

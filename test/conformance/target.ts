@@ -1,6 +1,7 @@
 /** What the rules run against: our relay in memory, over real sockets, or somebody else's server. */
 
-import type { IpFamily, TransportAddress } from "../../src/stun/address.ts";
+import type { IpAddress, IpFamily, TransportAddress } from "../../src/stun/address.ts";
+import type { DropReason } from "../../src/turn/ports.ts";
 import type { TurnLimits } from "../../src/turn/relay-state.ts";
 import type { Endpoint } from "../support/endpoint.ts";
 import { Mailbox } from "../support/mailbox.ts";
@@ -11,7 +12,7 @@ import type { Credentials } from "../support/turn-request.ts";
  * What a rule asks of its target.
  * - clock: `controls.advance` moves the server's time
  * - inside: the server runs in this process: `controls`, `settings`
- * - local: the target's relay addresses are on this machine: `isFree`, `endpointBesideRelay`
+ * - local: the target's relay addresses are on this machine: `isFree`, `endpointAt`
  * - ipv6: clients, relay and peers over IPv6
  * - datagrams: clients reach the server by datagrams, each a packet of its own
  * - public: none of its addresses is a loopback address
@@ -46,6 +47,8 @@ export interface TargetControls {
   /** The usernames of Alice and Bob are out of date from now on. */
   expireCredentials(): void;
   readonly allocationCount: number;
+  /** Packets that went nowhere. */
+  readonly drops: Readonly<Record<DropReason, number>>;
   /** Packets from client to client that crossed no relay socket. */
   readonly insidePackets: number;
 }
@@ -67,8 +70,8 @@ export interface Target {
   serverAddress(family: IpFamily): TransportAddress;
   /** Whether nobody holds this address on the target's machine. */
   isFree(address: TransportAddress): Promise<boolean>;
-  /** A socket on the relay's own IP address, which is no relay socket. */
-  endpointBesideRelay(relayed: TransportAddress): Promise<Peer>;
+  /** A socket on this address of the target's machine, which is no relay socket. */
+  endpointAt(ip: IpAddress): Promise<Peer>;
   /** Throws where the target does not offer "inside". */
   readonly controls: TargetControls;
   close(): Promise<void>;

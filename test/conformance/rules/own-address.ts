@@ -90,7 +90,7 @@ export const OWN_ADDRESS_RULES: readonly Rule[] = [
     async run(target) {
       const [client, peer] = [await target.client(), await target.peer()];
       const relayed = await allocate(client);
-      const neighbour = await target.endpointBesideRelay(relayed);
+      const neighbour = await target.endpointAt(relayed);
       assertSuccess(await client.createPermission(neighbour.address), "CreatePermission");
       await client.sendIndication(neighbour.address, text("to a neighbour"));
       assertSuccess(await client.channelBind(0x4000, neighbour.address), "ChannelBind");
@@ -109,7 +109,7 @@ export const OWN_ADDRESS_RULES: readonly Rule[] = [
     async run(target) {
       const [client, peer] = [await target.client(), await target.peer()];
       const relayed = await allocate(client);
-      const neighbour = await target.endpointBesideRelay(relayed);
+      const neighbour = await target.endpointAt(relayed);
       assertSuccess(await client.createPermission(neighbour.address), "CreatePermission");
       await assertDropsToClient(client, relayed, peer, () => neighbour.send(relayed, text("from beside")));
     },

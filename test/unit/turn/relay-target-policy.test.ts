@@ -1,12 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { type IpAddress, parseCidr, parseIp } from "../../../src/stun/address.ts";
+import { formatIp, parseCidr } from "../../../src/stun/address.ts";
 import { createRelayTargetPolicy, type RelayTargetOptions } from "../../../src/turn/relay-target-policy.ts";
-
-function ip(text: string): IpAddress {
-  const parsed = parseIp(text);
-  if (parsed === undefined) throw new Error(`not an address: ${text}`);
-  return parsed;
-}
+import { deniedIpv4, deniedIpv6, embeddings, addressOf as ip } from "../../support/denied-addresses.ts";
 
 function cidrs(...texts: string[]) {
   return texts.map((text) => {
@@ -69,23 +64,6 @@ const DENIED_IPV6: readonly Named[] = [
   ["nothing assigned", "4000::1", "e000::1"],
 ];
 
-/** Every way in which an IPv6 address stands for an IPv4 one. */
-function embeddings(text: string): string[] {
-  const w = ip(text).w3;
-  const hex = (word: number) => `${(word >>> 16).toString(16)}:${(word & 0xffff).toString(16)}`;
-  return [
-    `::ffff:${text}`,
-    `::ffff:${hex(w)}`,
-    `::${text}`,
-    `64:ff9b::${text}`,
-    `64:ff9b:1::${text}`,
-    `2002:${hex(w)}::1`,
-    `2002:${hex(w)}:1234::5678`,
-    `2001:0:${hex(w)}::f7f7:f7f7`,
-    `2001:0:808:808:0:0:${hex(~w >>> 0)}`,
-  ];
-}
-
 describe("by default", () => {
   it.each([
     "8.8.8.8",
@@ -115,6 +93,12 @@ describe("by default", () => {
 
   it.each(DENIED_IPV4)("%s is denied in every IPv6 form: %s", (_name, ...texts) => {
     for (const text of texts.flatMap(embeddings)) expect(policy().judge(ip(text)), text).toBe("denied");
+  });
+
+  it("every form of every denied address is denied", () => {
+    const denied = [...deniedIpv4(), ...deniedIpv6()];
+    expect(denied.length).toBeGreaterThan(300);
+    for (const address of denied) expect(policy().judge(address), formatIp(address)).toBe("denied");
   });
 
   it("an IPv4-mapped address is denied even where the IPv4 address is public: it never is on the wire", () => {
