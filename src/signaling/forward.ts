@@ -1,6 +1,7 @@
 /** Offers, answers, candidates and the application's own messages, from one member to the others. */
 
 import type { HubState } from "./hub-state.ts";
+import { readCandidate, readSdp, type SignalledIce } from "./ice-in-sdp.ts";
 import type { ClientMessage, ErrorCode, ServerMessageBody } from "./protocol.ts";
 import type { Seat } from "./session.ts";
 
@@ -21,6 +22,8 @@ export function forward(state: HubState, from: Seat, message: ForwardedMessage):
   if (!recipients.ok) return recipients;
   const body = stringify(outgoing(from, message));
   if (body === undefined) return { code: "bad-message", message: "data: nested too deeply" };
+  // First the relay, then the other member: a check that the candidate starts finds its target known.
+  tellIce(state, from, recipients.seats, message);
   for (const seat of recipients.seats) seat.sendText(body);
   state.announce("messageForwarded", message.type, Buffer.byteLength(body));
   return undefined;
@@ -40,6 +43,31 @@ function findRecipients(state: HubState, from: Seat, { type, to }: ForwardedMess
   }
   if (others.length > 0) return { ok: true, seats: others };
   return { ok: false, code: "peer-not-found", message: "nobody else is in this room" };
+}
+
+function tellIce(state: HubState, from: Seat, to: readonly Seat[], message: ForwardedMessage): void {
+  const ice = iceOf(message);
+  if (ice === undefined || ice.addresses.length + ice.icePasswords.length === 0) return;
+  for (const { peer } of to) {
+    try {
+      state.ports.iceSignalled?.(from.member, peer, ice);
+    } catch (error) {
+      state.announce("failed", error);
+    }
+  }
+}
+
+/** The application's own messages are its own: they are not read. */
+function iceOf(message: ForwardedMessage): SignalledIce | undefined {
+  switch (message.type) {
+    case "offer":
+    case "answer":
+      return readSdp(message.description.sdp ?? "");
+    case "candidate":
+      return readCandidate(message.candidate?.candidate ?? "");
+    case "message":
+      return undefined;
+  }
 }
 
 function outgoing(from: Seat, message: ForwardedMessage): ServerMessageBody {

@@ -3,6 +3,7 @@
  * `Connection`, answers go to a `SignalingLink`, and the clock is a function.
  */
 
+import type { SignalledIce } from "./ice-in-sdp.ts";
 import type { CallReport, ErrorCode, IceServer, LeaveReason } from "./protocol.ts";
 
 /** One WebSocket, as the hub uses it. */
@@ -72,6 +73,8 @@ export interface HubPorts {
   authorize?(join: JoinRequest): AuthorizeResult | Promise<AuthorizeResult>;
   /** When (by `now`) a packet was last relayed for this member: its seat waits for it that much longer. */
   lastRelayedAt?(member: MemberId): number | undefined;
+  /** A member signals ICE to another of its room: told before that one hears of it. A throw is reported through `events.failed`. */
+  iceSignalled?(from: MemberId, to: string, ice: SignalledIce): void;
   readonly events: SignalingEvents;
 }
 

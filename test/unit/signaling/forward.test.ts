@@ -184,3 +184,62 @@ describe("nesting", () => {
     expect(bob.news()).toMatchObject([{ type: "message", data: [[1]] }]);
   });
 });
+
+describe("the ICE that is signalled", () => {
+  const password = "asd88fgpdd777uzjYhagZg";
+  const description = { type: "offer", sdp: `v=0\r\na=ice-pwd:${password}\r\na=${CANDIDATE.candidate}\r\n` };
+
+  test("is told before the other member hears of it, with who says it to whom", () => {
+    const told: unknown[][] = [];
+    const heard: number[] = [];
+    const bench = new Bench(
+      {},
+      {
+        iceSignalled: (...details) => {
+          told.push(details);
+          heard.push(bob.news().length);
+        },
+      },
+    );
+    const { alice, bob, aliceId, bobId } = bench.pair();
+    alice.ask({ type: "offer", description });
+    expect([told[0], heard]).toEqual([
+      [
+        expect.objectContaining({ peer: aliceId }),
+        bobId,
+        { addresses: ["192.0.2.7"], icePasswords: [password] },
+      ],
+      [0],
+    ]);
+    alice.ask({ type: "candidate", candidate: CANDIDATE });
+    expect(told[1]?.[2]).toEqual({ addresses: ["192.0.2.7"], icePasswords: [] });
+    expect([heard, bob.news().length]).toEqual([[0, 1], 1]);
+  });
+
+  test("is not looked for in the application's own messages, nor told where there is none", () => {
+    const told: unknown[] = [];
+    const bench = new Bench({}, { iceSignalled: (...details) => told.push(details) });
+    const { alice, bob } = bench.pair();
+    alice.ask({ type: "message", data: description });
+    alice.ask({ type: "offer", description: { type: "rollback" } });
+    alice.ask({ type: "candidate", candidate: null });
+    alice.ask({ type: "candidate", candidate: {} });
+    alice.ask({ type: "offer", description: OFFER });
+    expect([told, bob.news().length]).toEqual([[], 5]);
+  });
+
+  test("reaches the other member though whoever is told of it fails", () => {
+    const bench = new Bench(
+      {},
+      {
+        iceSignalled: () => {
+          throw new Error("a defect");
+        },
+      },
+    );
+    const { alice, bob } = bench.pair();
+    expect(alice.ask({ type: "offer", description })).toMatchObject({ type: "ok" });
+    expect(bob.news()).toMatchObject([{ type: "offer", description }]);
+    expect(bench.told("failed")).toHaveLength(1);
+  });
+});
