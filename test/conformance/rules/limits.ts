@@ -4,8 +4,8 @@ import {
   requestedTransportAttribute,
   uint32Attribute,
 } from "../../../src/stun/attributes.ts";
-import { METHOD, PROTOCOL_UDP } from "../../../src/stun/registry.ts";
-import { encodeRequest } from "../../support/turn-request.ts";
+import { ATTRIBUTE, METHOD, PROTOCOL_UDP } from "../../../src/stun/registry.ts";
+import { encodeRequest, type RequestOptions } from "../../support/turn-request.ts";
 import { allocate, assertRefused, assertSuccess } from "../checks.ts";
 import type { Rule, Target } from "../target.ts";
 
@@ -180,21 +180,59 @@ export const LIMIT_RULES: readonly Rule[] = [
   },
 ];
 
+/** Requests of somebody without credentials, and what each may bring at most: bytes out per byte in. */
+function strangersRequests(realm: string): readonly {
+  readonly name: string;
+  readonly most: number;
+  readonly encode: (options: RequestOptions) => Uint8Array;
+}[] {
+  const unknown = Array.from({ length: 30 }, (_, i) => uint32Attribute(0x7000 + i, 0));
+  const forged = { username: "mallory", password: "guessed", realm, nonce: "forged" };
+  const methods = ["binding", "allocate", "refresh", "createPermission", "channelBind"] as const;
+  const bare = methods.map((name) => ({
+    name: `a bare header of ${name}`,
+    most: name === "binding" ? 1.4 : 2.5,
+    encode: (options: RequestOptions) => encodeRequest(METHOD[name], [], undefined, options),
+  }));
+  return [
+    ...bare,
+    {
+      name: "Binding with unknown attributes",
+      most: 1.4,
+      encode: (options) => encodeRequest(METHOD.binding, unknown, undefined, options),
+    },
+    {
+      name: "Allocate",
+      most: 2.5,
+      encode: (options) => encodeRequest(METHOD.allocate, [UDP], undefined, options),
+    },
+    {
+      name: "Allocate with a forged nonce",
+      most: 2.5,
+      encode: (options) => encodeRequest(METHOD.allocate, [UDP], forged, options),
+    },
+    {
+      name: "Allocate with integrity and nothing else",
+      most: 2.5,
+      encode: (options) =>
+        encodeRequest(
+          METHOD.allocate,
+          [UDP],
+          { ...forged, omit: [ATTRIBUTE.username, ATTRIBUTE.realm, ATTRIBUTE.nonce] },
+          options,
+        ),
+    },
+  ];
+}
+
 /** IP and UDP headers are counted on both sides. */
 async function assertSmallAnswers(target: Target, family: 4 | 6): Promise<void> {
   const headers = (family === 4 ? 20 : 40) + 8;
   const client = await target.client({ family });
-  const unknown = Array.from({ length: 30 }, (_, i) => uint32Attribute(0x7000 + i, 0));
-  const cases = [
-    { name: "Binding", method: METHOD.binding, attributes: [], most: 1.4 },
-    { name: "Binding with unknown attributes", method: METHOD.binding, attributes: unknown, most: 1.4 },
-    { name: "a bare Allocate header", method: METHOD.allocate, attributes: [], most: 2.5 },
-    { name: "Allocate", method: METHOD.allocate, attributes: [UDP], most: 2.5 },
-    { name: "a bare Refresh header", method: METHOD.refresh, attributes: [], most: 2.5 },
-  ];
-  for (const { name, method, attributes, most } of cases) {
+  const { realm } = await client.authentication();
+  for (const { name, most, encode } of strangersRequests(realm)) {
     for (const fingerprint of [false, true]) {
-      const request = encodeRequest(method, attributes, undefined, { fingerprint });
+      const request = encode({ fingerprint });
       const answer = await client.exchange(request);
       const ratio = (answer.message.bytes.length + headers) / (request.length + headers);
       assert.ok(ratio <= most, `${name}: ${ratio.toFixed(2)} bytes out per byte in`);
