@@ -3,8 +3,8 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import { formatIp, type IpAddress } from "../../src/stun/address.ts";
-import { openUdpEndpoint } from "./udp-endpoint.ts";
+import { formatIp, type IpAddress, withPort } from "../../src/stun/address.ts";
+import { isUdpAddressFree, openUdpEndpoint } from "./udp-endpoint.ts";
 
 const CHILD = fileURLToPath(new URL("node-turn-child.mjs", import.meta.url));
 /** A port that was free a moment ago can be taken by somebody else. */
@@ -79,9 +79,11 @@ function controlOf(child: ChildProcess, port: number): NodeTurn {
 async function findFreePort(ips: readonly IpAddress[]): Promise<number> {
   const [first, ...others] = ips;
   if (first === undefined) throw new Error("no address to listen on");
-  const endpoint = await openUdpEndpoint(first);
-  const { port } = endpoint.address;
-  await endpoint.close();
-  for (const ip of others) await (await openUdpEndpoint(ip, port)).close();
-  return port;
+  for (;;) {
+    const endpoint = await openUdpEndpoint(first);
+    const { port } = endpoint.address;
+    await endpoint.close();
+    const free = await Promise.all(others.map((ip) => isUdpAddressFree(withPort(ip, port))));
+    if (!free.includes(false)) return port;
+  }
 }
