@@ -122,8 +122,10 @@ export function createPlaces(
     alice: ALICE,
     bob: BOB,
     async client({ family = 4, host = 0, as = ALICE } = {}) {
-      const from = family === 4 ? (CLIENTS_IPV4[host] as IpAddress) : LOOPBACK_IPV6;
-      return new TurnClient(await connect(serverAddress(family), from), as, patienceMs);
+      // IPv6 has one address on loopback: the other host comes over IPv4.
+      const over = host === 1 ? 4 : family;
+      const from = over === 4 ? (CLIENTS_IPV4[host] as IpAddress) : LOOPBACK_IPV6;
+      return new TurnClient(await connect(serverAddress(over), from), as, patienceMs);
     },
     async peer({ family = 4, host = 0 } = {}) {
       const own = family === 4 ? (PEERS_IPV4[host] as IpAddress) : LOOPBACK_IPV6;

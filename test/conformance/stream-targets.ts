@@ -15,7 +15,7 @@ function streamKind(name: "tcp" | "tls"): TargetKind {
   const isTls = name === "tls";
   return {
     name,
-    offers: socketOffers(),
+    offers: socketOffers("stream"),
     async open(settings) {
       const endpoints = new EndpointKeeper();
       return openSocketTarget(settings, endpoints, {

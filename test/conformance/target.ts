@@ -15,9 +15,10 @@ import type { Credentials } from "../support/turn-request.ts";
  * - local: the target's relay addresses are on this machine: `isFree`, `endpointAt`
  * - ipv6: clients, relay and peers over IPv6
  * - datagrams: clients reach the server by datagrams, each a packet of its own
+ * - stream: clients reach the server over TCP or TLS
  * - public: none of its addresses is a loopback address
  */
-export type Need = "clock" | "inside" | "local" | "ipv6" | "datagrams" | "public";
+export type Need = "clock" | "inside" | "local" | "ipv6" | "datagrams" | "stream" | "public";
 
 /** How the server is set up for one rule; a rule with settings needs "inside". */
 export interface TargetSettings extends Partial<TurnLimits> {
