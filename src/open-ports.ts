@@ -39,6 +39,8 @@ export interface OpenPortsOptions {
   /** Undefined: no admin port. */
   readonly admin: RequestHandler | undefined;
   readonly failed: (error: unknown) => void;
+  /** Told the address of a trusted proxy whose PROXY header could not be read. */
+  readonly proxyHeaderRefused: (proxy: string) => void;
   /** New files came, and are used from the next handshake on. */
   readonly certificateChanged: () => void;
   /** New files came that cannot be used: those before stay in use. */
@@ -99,14 +101,15 @@ function listenOnHosts(
 
 /** UDP, and TCP on the same number where no other port of ours has it. */
 async function listenTurn(options: OpenPortsOptions, streams: TurnStreams): Promise<ListenResult> {
-  const { config, turn, ownHttp, failed } = options;
+  const { config, turn, ownHttp, failed, proxyHeaderRefused } = options;
   const overTcp = turnOverTcp(config, ownHttp);
   return listenOnHosts(config, "turn", config.turnPort, async (ip, port) => {
     const udp = await openUdpListener({ ip, port, turn });
     if (overTcp !== "own") return udp;
     const connections = turnConnectionLimits(config);
+    const server = { turn: streams, connections, failed, proxyHeaderRefused };
     try {
-      const tcp = await openTcpListener(ip, udp.address.port, { turn: streams, connections, failed });
+      const tcp = await openTcpListener(ip, udp.address.port, server);
       return { address: udp.address, close: () => closeListeners([udp, tcp]) };
     } catch (error) {
       await udp.close();
@@ -169,7 +172,7 @@ async function listenAdmin({ config, admin, failed }: OpenPortsOptions): Promise
 }
 
 function siteOptions(
-  { config, site, upgrade, failed }: OpenPortsOptions,
+  { config, site, upgrade, failed, proxyHeaderRefused }: OpenPortsOptions,
   streams: TurnStreams,
 ): TcpListenerOptions {
   const { limits } = config;
@@ -183,6 +186,7 @@ function siteOptions(
       limits.maxConnectionsPerAddress * 2 + limits.maxTurnConnectionsPerAddress,
     ),
     failed,
+    proxyHeaderRefused,
   };
 }
 

@@ -22,6 +22,7 @@ import { findPackageRoot, loadStaticFiles, type StaticFiles } from "./net/static
 import { type Sweeper, startSweeper } from "./net/sweeper.ts";
 import { waitUntil } from "./net/wait.ts";
 import { createLogger, type Logger } from "./observe/logger.ts";
+import { createProxyLog } from "./observe/proxy-log.ts";
 import { openPorts, type PortAddresses } from "./open-ports.ts";
 import { formatIp, type IpFamily } from "./stun/address.ts";
 
@@ -187,6 +188,7 @@ async function open(
         ? undefined
         : createAdminHandler({ isReady, renderMetrics: metrics.render, failed }),
     failed,
+    proxyHeaderRefused: createProxyLog(logger, () => performance.now()),
     certificateChanged: () => logger.info({}, "the certificate was read again, and is in use"),
     certificateFailed: (error) =>
       logger.error({ err: error }, "the new certificate cannot be used; the one before it stays in use"),

@@ -267,7 +267,7 @@ export const schema = z.strictObject(
       group: "Operation",
       value: "cidr",
       name: "trustedProxy",
-      about: "reverse proxies whose X-Forwarded-For is believed",
+      about: "proxies whose PROXY header and X-Forwarded-For are believed",
     }),
     adminHost: setting(ip().prefault("127.0.0.1"), {
       group: "Operation",

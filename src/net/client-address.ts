@@ -5,7 +5,7 @@ import { type Cidr, cidrContains, formatIp, type IpAddress, parseIp, unmapIpv4 }
 
 /** What a request shows; a seam, so that the rules are tested without a socket. */
 export interface RequestFacts {
-  /** As `socket.remoteAddress` gives it; undefined once the socket is gone. */
+  /** As a socket gives it, or a PROXY header; undefined once the socket is gone. */
   readonly remoteAddress: string | undefined;
   readonly localAddress: string | undefined;
   readonly encrypted: boolean;
@@ -27,8 +27,8 @@ const IPV4_WITH_PORT = /^([0-9.]{7,15}):\d{1,5}$/;
 const IPV6_IN_BRACKETS = /^\[([0-9a-fA-F:.]{2,45})\](?::\d{1,5})?$/;
 
 /**
- * The client behind a request. Headers are believed only when the connection itself comes from a trusted proxy:
- * X-Forwarded-For is read from the right, and the first address that is no trusted proxy is the client.
+ * The client behind a request. Headers are believed only when the connection itself, or the one that a PROXY header names, comes
+ * from a trusted proxy: X-Forwarded-For is read from the right, and the first address that is no trusted proxy is the client.
  * Undefined when the socket is gone.
  */
 export function identifyClient(request: RequestFacts, trustedProxies: readonly Cidr[]): Client | undefined {

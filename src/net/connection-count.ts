@@ -24,7 +24,7 @@ export class ConnectionCount {
     return this.#size;
   }
 
-  /** Takes a place for a connection, as `socket.remoteAddress` names it; returns what gives it back, once. Undefined: none is free. */
+  /** Takes a place for a connection, with the address of the client; returns what gives it back, once. Undefined: none is free. */
   take(remoteAddress: string | undefined): (() => void) | undefined {
     const ip = readSocketAddress(remoteAddress);
     if (ip === undefined || this.#size >= this.#limits.max) return undefined;

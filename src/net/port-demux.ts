@@ -32,7 +32,7 @@ function isCapitalLetter(byte: number): boolean {
   return byte >= 0x41 && byte <= 0x5a;
 }
 
-/** Waits for the first bytes; a connection that does not say in time what it is, or that is nothing we serve, is cut. */
+/** Waits for the first bytes, of which some may be in the socket's buffer; a connection that does not say in time what it is, or that is nothing we serve, is cut. */
 export function routeByFirstBytes(socket: Socket, routes: ProtocolRoutes, withinMs: number): void {
   let firstBytes: Buffer = Buffer.alloc(0);
   const timer = setTimeout(() => socket.destroy(), withinMs);
@@ -60,4 +60,6 @@ export function routeByFirstBytes(socket: Socket, routes: ProtocolRoutes, within
 
   socket.on("data", socketOnData);
   socket.on("close", letGo);
+  // One whose PROXY header was taken off is paused.
+  socket.resume();
 }

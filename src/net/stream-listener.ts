@@ -5,6 +5,7 @@ import { type TransportAddress, withPort } from "../stun/address.ts";
 import type { TurnServer } from "../turn/turn-server.ts";
 import { readSocketAddress } from "./client-address.ts";
 import { ConnectionCount, type ConnectionLimits } from "./connection-count.ts";
+import { endsOf } from "./socket-ends.ts";
 import { StreamClientLink, type StreamTimeouts } from "./stream-link.ts";
 import { WriteBatch } from "./write-batch.ts";
 
@@ -35,10 +36,11 @@ export class TurnStreams {
 
   /** Takes over a connected socket, which may be paused with its first bytes in its buffer. Above a limit it is cut. */
   accept(socket: Socket, transport: "tcp" | "tls"): void {
-    const remote = transportAddress(socket.remoteAddress, socket.remotePort);
-    const local = transportAddress(socket.localAddress, socket.localPort);
+    const { remoteAddress, remotePort, localAddress, localPort } = endsOf(socket);
+    const remote = transportAddress(remoteAddress, remotePort);
+    const local = transportAddress(localAddress, localPort);
     const giveBack =
-      remote === undefined || local === undefined ? undefined : this.#count.take(socket.remoteAddress);
+      remote === undefined || local === undefined ? undefined : this.#count.take(remoteAddress);
     if (remote === undefined || local === undefined || giveBack === undefined) {
       socket.destroy();
       return;

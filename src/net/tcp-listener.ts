@@ -4,6 +4,8 @@
  *   connection ─ limits ─ first bytes ─┬─ TLS ─ ALPN, or first bytes ─┬─► HTTP, WebSocket
  *                                      ├─ HTTP ───────────────────────┤
  *                                      └─ STUN, TURN ─────────────────┴─► the relay
+ *
+ * From a trusted proxy a PROXY header may come before the first bytes (accept-connections.ts).
  */
 
 import type { Server as HttpServer } from "node:http";
@@ -15,11 +17,13 @@ import {
   type Server as TlsServer,
 } from "node:tls";
 import { formatIp, type IpAddress, withPort } from "../stun/address.ts";
+import { acceptConnections } from "./accept-connections.ts";
 import type { TlsFiles } from "./certificate-files.ts";
-import { ConnectionCount, type ConnectionLimits } from "./connection-count.ts";
+import type { ConnectionLimits } from "./connection-count.ts";
 import { createHttpServer, type HttpOptions } from "./http-server.ts";
 import type { Listener } from "./listen.ts";
 import { type ProtocolRoutes, routeByFirstBytes } from "./port-demux.ts";
+import { TlsEnds } from "./socket-ends.ts";
 import type { TurnStreams } from "./stream-listener.ts";
 
 export interface TcpListener extends Listener {
@@ -33,10 +37,12 @@ export interface TcpListenerOptions {
   readonly tls?: TlsFiles | undefined;
   /** With TLS: nothing is served outside it. */
   readonly tlsOnly?: boolean;
-  /** Of connections of every kind, before a byte of them was read. */
+  /** Of connections of every kind, before a byte of them was read; and who may begin with a PROXY header. */
   readonly connections: ConnectionLimits;
-  /** How long a connection may take to say what it speaks. */
+  /** How long a connection may take to say what it speaks; and before that a trusted proxy, to say whose it is. */
   readonly firstBytesMs?: number;
+  /** Told the address of a trusted proxy whose PROXY header could not be read. */
+  readonly proxyHeaderRefused?: ((proxy: string) => void) | undefined;
   /** The system could not accept a connection; the server goes on. */
   readonly failed: (error: unknown) => void;
 }
@@ -67,7 +73,12 @@ export async function openTcpListener(
     keepAlive: true,
     keepAliveInitialDelay: KEEP_ALIVE_DELAY_MS,
   });
-  const sockets = acceptWithinLimits(server, options.connections, route);
+  const sockets = acceptConnections(server, {
+    limits: options.connections,
+    headerMs: options.firstBytesMs ?? FIRST_BYTES_MS,
+    proxyHeaderRefused: options.proxyHeaderRefused ?? (() => undefined),
+    route,
+  });
   await listen(server, ip, port);
   server.on("error", options.failed);
   // node:http looks after its timeouts from the moment it listens, which it does not do itself here.
@@ -123,8 +134,10 @@ function createTlsRoute(
   routes: ProtocolRoutes,
   firstBytesMs: number,
 ): (socket: Socket) => void {
+  const ends = new TlsEnds();
   server.on("secureConnection", function routeSecure(socket: TLSSocket) {
     socket.on("error", ignoreSocketError);
+    ends.carryTo(socket);
     const { alpnProtocol } = socket;
     const chosen = typeof alpnProtocol === "string" ? alpnProtocol : "";
     if (chosen.startsWith("http/") && routes.http !== undefined) routes.http(socket);
@@ -132,33 +145,9 @@ function createTlsRoute(
     else routeSocket(socket, routes, firstBytesMs);
   });
   return (socket) => {
+    ends.remember(socket);
     server.emit("connection", socket);
   };
-}
-
-/** Returns every connection that is open: node:http knows nothing of those that are not HTTP. */
-function acceptWithinLimits(
-  server: Server,
-  limits: ConnectionLimits,
-  route: (socket: Socket) => void,
-): ReadonlySet<Socket> {
-  const sockets = new Set<Socket>();
-  const count = new ConnectionCount(limits);
-  server.on("connection", function acceptConnection(socket: Socket) {
-    socket.on("error", ignoreSocketError);
-    const giveBack = count.take(socket.remoteAddress);
-    if (giveBack === undefined) {
-      socket.destroy();
-      return;
-    }
-    sockets.add(socket);
-    socket.once("close", function forgetConnection() {
-      sockets.delete(socket);
-      giveBack();
-    });
-    route(socket);
-  });
-  return sockets;
 }
 
 function listen(server: Server, ip: IpAddress, port: number): Promise<void> {

@@ -14,6 +14,7 @@ import type { Connection, ConnectionInfo, SignalingLink } from "../signaling/por
 import { type Cidr, formatIp, isLoopback } from "../stun/address.ts";
 import { type Client, identifyClient, limitKey } from "./client-address.ts";
 import { pathOf } from "./http-routes.ts";
+import { endsOf } from "./socket-ends.ts";
 import { WebSocketLink } from "./websocket-link.ts";
 
 export const SIGNALING_PATH = "/signal";
@@ -164,7 +165,7 @@ export function refuseUpgrade(socket: Duplex, status: number): void {
 
 function requestFacts(request: IncomingMessage) {
   const { socket, headers } = request;
-  const { remoteAddress, localAddress } = socket;
+  const { remoteAddress, localAddress } = endsOf(socket);
   return { remoteAddress, localAddress, encrypted: socket instanceof TLSSocket, headers };
 }
 
