@@ -34,7 +34,7 @@ export interface Config {
   readonly denyRelayTo: readonly Cidr[];
   /** Opens the private ranges as relay targets. */
   readonly lan: boolean;
-  /** Opens loopback as relay target, and lifts every per-source limit for clients on loopback. */
+  /** Opens loopback as relay target, and lifts every limit per source and on bandwidth for clients on loopback. */
   readonly dev: boolean;
   readonly adminHost: IpAddress;
   readonly adminPort: number;
@@ -72,6 +72,12 @@ export interface ConfigLimits {
   readonly maxAllocationsPerUser: number;
   readonly maxPermissionsPerAllocation: number;
   readonly maxChannelsPerAllocation: number;
+  /** Data relayed and 28 bytes a packet. 0: no limit. */
+  readonly maxBitsPerSecondPerAllocation: number;
+  readonly maxBitsPerSecondPerRoom: number;
+  readonly maxBitsPerSecond: number;
+  /** 256 KiB at least, whatever the rate. */
+  readonly bandwidthBurstMilliseconds: number;
   readonly unauthenticatedBurst: number;
   readonly unauthenticatedPerSecond: number;
 }

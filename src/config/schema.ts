@@ -28,6 +28,7 @@ import {
 } from "./values.ts";
 
 const MILLION = 1_000_000;
+const MAX_BITS_PER_SECOND = 1_000_000 * MILLION;
 /** The challenge carries the realm, and may be no more than 2.5 times a browser's first Allocate: above that it is not sent. */
 const MAX_REALM_BYTES = 60;
 const filePath = () =>
@@ -120,6 +121,26 @@ const limits = z.strictObject(
       group: "Limits",
       value: "n",
       about: "channels of one allocation",
+    }),
+    maxBitsPerSecondPerAllocation: setting(whole(0, MAX_BITS_PER_SECOND).default(0), {
+      group: "Limits",
+      value: "bits/s",
+      about: "relayed by one allocation, both ways together; what is over is dropped; 0: no limit",
+    }),
+    maxBitsPerSecondPerRoom: setting(whole(0, MAX_BITS_PER_SECOND).default(8_000_000), {
+      group: "Limits",
+      value: "bits/s",
+      about: "relayed for one room: two cameras of 720p and some room; more for larger rooms; 0: no limit",
+    }),
+    maxBitsPerSecond: setting(whole(0, MAX_BITS_PER_SECOND).default(0), {
+      group: "Limits",
+      value: "bits/s",
+      about: "relayed in all: what this machine's line, or its bill, bears; 0: no limit",
+    }),
+    bandwidthBurstMilliseconds: setting(whole(0, 60_000).default(1000), {
+      group: "Limits",
+      value: "ms",
+      about: "how much of its rate may pass at once after a pause, a key frame, say; 256 KiB at least",
     }),
     unauthenticatedBurst: setting(whole(1, MILLION).default(200), {
       group: "Limits",
@@ -233,7 +254,7 @@ export const schema = z.strictObject(
     }),
     dev: setting(toggle().default(false), {
       group: "TURN",
-      about: "for your own machine: relays to loopback, no limits per source for it",
+      about: "for your own machine: relays to loopback, no limits per source and on bandwidth for it",
     }),
     roomSize: setting(whole(2, 1000).default(2), {
       group: "Rooms",

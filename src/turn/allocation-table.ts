@@ -135,6 +135,11 @@ export class AllocationTable {
   }
 }
 
+/** Whether two addresses are one for the quota per address. */
+export function sameClient(a: IpAddress, b: IpAddress): boolean {
+  return clientKey(a) === clientKey(b);
+}
+
 /** What the quota per address counts by: an IPv4 address, or the /64 that one IPv6 customer holds. */
 function clientKey(ip: IpAddress): string {
   return ip.family === 4 ? formatIp(ip) : `${ip.w0.toString(16)}:${ip.w1.toString(16)}::/64`;

@@ -8,6 +8,7 @@ import {
   type TransportAddress,
 } from "../stun/address.ts";
 import type { PasswordAlgorithm } from "../stun/password-algorithm.ts";
+import type { Buckets } from "./bandwidth.ts";
 import type {
   AllocationSummary,
   ClientLink,
@@ -70,6 +71,7 @@ export interface AllocationInit {
   /** The RESERVATION-TOKEN that came with it. */
   readonly reservationToken?: Uint8Array | undefined;
   readonly addressErrors: readonly AddressError[];
+  readonly buckets: Buckets;
 }
 
 export class Allocation implements RelayCounts {
@@ -85,6 +87,8 @@ export class Allocation implements RelayCounts {
   readonly transactionId: Uint8Array;
   readonly reservationToken: Uint8Array | undefined;
   readonly addressErrors: readonly AddressError[];
+  /** What its packets are taken from. */
+  readonly buckets: Buckets;
   /** When it last carried a packet; at first, when it was made. */
   lastRelayedAtMs: number;
   sentPackets = 0;
@@ -112,6 +116,7 @@ export class Allocation implements RelayCounts {
     this.transactionId = init.transactionId;
     this.reservationToken = init.reservationToken;
     this.addressErrors = init.addressErrors;
+    this.buckets = init.buckets;
     this.lastRelayedAtMs = init.nowMs;
   }
 

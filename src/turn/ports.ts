@@ -137,7 +137,11 @@ export type DropReason =
   /** A client over TCP or TLS does not read what is relayed to it. */
   | "slow-reader"
   /** It would not fit into one datagram, or into one message to the client. */
-  | "too-large";
+  | "too-large"
+  /** More than the limit: of one of the allocations that carry it, of their room, of the relay. */
+  | "allocation-bandwidth"
+  | "room-bandwidth"
+  | "total-bandwidth";
 
 export interface AllocationSummary {
   readonly userId: string;

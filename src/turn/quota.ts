@@ -1,5 +1,7 @@
 /** How many relayed addresses a user and a client's address may hold (RFC 8656 section 7.2, step 10). */
 
+import type { Allocation } from "./allocation.ts";
+import { sameClient } from "./allocation-table.ts";
 import type { AuthenticatedRequest } from "./answer.ts";
 import type { TurnUser } from "./ports.ts";
 import { closeAllocation, type RelayState, type TurnLimits } from "./relay-state.ts";
@@ -18,25 +20,36 @@ function quotaOf(limits: TurnLimits, { room }: TurnUser): number {
   return room === undefined ? limits.maxAllocationsPerUser : limits.maxAllocationsPerMember;
 }
 
-/** Makes room by replacing idle allocations of the user; true, and none is touched, where that is not enough. */
+/**
+ * Makes room by replacing idle allocations of the user, the longest idle first; true, and none is touched, where that is not enough.
+ * Those of others stay, also where it is the address that has too many: nobody loses a relay to a neighbour behind the same NAT.
+ */
 export function isOverQuota(state: RelayState, request: AuthenticatedRequest, growth: Growth): boolean {
   const { limits, table, reservations } = state;
   const { userId } = request.user;
   const { remote } = request.link;
-  const ofClientIp = table.countOfClientIp(remote) + growth.ofClientIp;
-  if (!state.isExempt(remote) && ofClientIp > limits.maxAllocationsPerAddress) return true;
+  const hasAddressQuota = !state.isExempt(remote);
+  const ofAddress = hasAddressQuota ? table.countOfClientIp(remote) + growth.ofClientIp : 0;
   const ofUser = table.countOfUser(userId) + reservations.countOfUser(userId) + growth.ofUser;
-  const excess = ofUser - quotaOf(limits, request.user);
-  if (excess <= 0) return false;
-  const idle = [...table.ofUser(userId)].filter(
-    ({ lastRelayedAtMs }) => lastRelayedAtMs + IDLE_REPLACEABLE_MS <= request.nowMs,
-  );
-  if (idle.reduce((sum, { relays }) => sum + relays.length, 0) < excess) return true;
-  let freed = 0;
-  for (const allocation of idle) {
-    if (freed >= excess) break;
-    freed += allocation.relays.length;
-    closeAllocation(state, allocation, "replaced");
+  let userExcess = ofUser - quotaOf(limits, request.user);
+  let addressExcess = ofAddress - limits.maxAllocationsPerAddress;
+  if (userExcess <= 0 && addressExcess <= 0) return false;
+
+  const replaced: Allocation[] = [];
+  for (const allocation of longestIdleFirst(table.ofUser(userId), request.nowMs)) {
+    const isAtAddress = sameClient(allocation.link.remote, remote);
+    if (userExcess <= 0 && !(addressExcess > 0 && isAtAddress)) continue;
+    replaced.push(allocation);
+    userExcess -= allocation.relays.length;
+    if (isAtAddress) addressExcess -= allocation.relays.length;
   }
+  if (userExcess > 0 || addressExcess > 0) return true;
+  for (const allocation of replaced) closeAllocation(state, allocation, "replaced");
   return false;
+}
+
+function longestIdleFirst(allocations: Iterable<Allocation>, nowMs: number): Allocation[] {
+  return [...allocations]
+    .filter(({ lastRelayedAtMs }) => lastRelayedAtMs + IDLE_REPLACEABLE_MS <= nowMs)
+    .sort((a, b) => a.lastRelayedAtMs - b.lastRelayedAtMs);
 }

@@ -3,6 +3,7 @@
 import type { IpAddress } from "../stun/address.ts";
 import type { Allocation, AllocationRelay } from "./allocation.ts";
 import type { AllocationTable } from "./allocation-table.ts";
+import type { Bandwidth, BandwidthLimits } from "./bandwidth.ts";
 import type {
   AllocationEnd,
   DropReason,
@@ -14,7 +15,7 @@ import type {
 } from "./ports.ts";
 import type { Reservations } from "./reservations.ts";
 
-export interface TurnLimits {
+export interface TurnLimits extends BandwidthLimits {
   readonly maxAllocations: number;
   readonly maxAllocationsPerAddress: number;
   readonly maxAllocationsPerMember: number;
@@ -38,10 +39,11 @@ export interface RelayState {
   readonly targets: RelayTargetPolicy;
   readonly clock: MonotonicClock;
   readonly limits: TurnLimits;
-  /** Clients on whom no limit per source lies (loopback under --dev). */
+  /** Clients on whom no limit per source and none on bandwidth lies (loopback under --dev). */
   readonly isExempt: (client: IpAddress) => boolean;
   readonly table: AllocationTable;
   readonly reservations: Reservations;
+  readonly bandwidth: Bandwidth;
   readonly counters: TurnCounters;
   readonly announce: Announce;
   /** Set when the relay ends: an Allocate that was waiting for its socket gives it back. */
@@ -83,6 +85,9 @@ export function createTurnCounters(): TurnCounters {
       "other-room": 0,
       "slow-reader": 0,
       "too-large": 0,
+      "allocation-bandwidth": 0,
+      "room-bandwidth": 0,
+      "total-bandwidth": 0,
     },
   };
 }
@@ -91,6 +96,7 @@ export function createTurnCounters(): TurnCounters {
 export function closeAllocation(state: RelayState, allocation: Allocation, why: AllocationEnd): void {
   if (!state.table.remove(allocation)) return;
   for (const { socket } of allocation.relays) socket.close();
+  state.bandwidth.forget(allocation.buckets, allocation.user);
   allocation.link.holding = undefined;
   allocation.link.release();
   state.announce("allocationClosed", allocation.summary(), why, allocation);

@@ -19,6 +19,7 @@ import { AllocationTable } from "./allocation-table.ts";
 import { isWithinAmplification } from "./amplification.ts";
 import { type Answer, type AuthenticatedRequest, failure } from "./answer.ts";
 import { allocationOf, authenticate } from "./authenticate.ts";
+import { Bandwidth } from "./bandwidth.ts";
 import { Challenge } from "./challenge.ts";
 import { startsChannelData } from "./channel-data.ts";
 import { encodeAnswer } from "./encode-answer.ts";
@@ -85,6 +86,7 @@ export class TurnServer {
       closed: false,
       table: new AllocationTable(),
       reservations: new Reservations(),
+      bandwidth: new Bandwidth(limits),
       counters: createTurnCounters(),
       announce: createAnnounce(options.events),
     };
@@ -139,6 +141,7 @@ export class TurnServer {
       if (!closeExpired(this.#state, allocation, nowMs)) allocation.forgetExpired(nowMs);
     }
     this.#state.reservations.sweep(nowMs);
+    this.#state.bandwidth.sweep(nowMs);
   }
 
   /** A member has left its room: its allocations end, those that are being made too, and what it has reserved. */

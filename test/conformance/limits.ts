@@ -8,6 +8,10 @@ export const DEFAULT_LIMITS: TurnLimits = {
   maxAllocationsPerUser: 1000,
   maxPermissionsPerAllocation: 64,
   maxChannelsPerAllocation: 64,
+  maxBitsPerSecondPerAllocation: 0,
+  maxBitsPerSecondPerRoom: 0,
+  maxBitsPerSecond: 0,
+  bandwidthBurstMilliseconds: 1000,
   unauthenticatedBurst: 200,
   unauthenticatedPerSecond: 50,
 };

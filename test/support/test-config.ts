@@ -24,6 +24,10 @@ const LIMITS: ConfigLimits = {
   maxAllocationsPerUser: 12,
   maxPermissionsPerAllocation: 64,
   maxChannelsPerAllocation: 64,
+  maxBitsPerSecondPerAllocation: 0,
+  maxBitsPerSecondPerRoom: 8_000_000,
+  maxBitsPerSecond: 0,
+  bandwidthBurstMilliseconds: 1000,
   unauthenticatedBurst: 200,
   unauthenticatedPerSecond: 50,
 };

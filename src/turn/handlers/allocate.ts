@@ -165,6 +165,7 @@ function install(
     nowMs,
     reservationToken: next && state.reservations.hold(next, user, nowMs),
     addressErrors: errors,
+    buckets: state.bandwidth.bucketsFor(user, state.isExempt(link.remote)),
   });
   link.holding = allocation;
   state.table.add(allocation);

@@ -9,6 +9,7 @@ import { findAttribute, type StunMessage } from "../../stun/message.ts";
 import { ATTRIBUTE } from "../../stun/registry.ts";
 import { type Allocation, isLive, type Permission } from "../allocation.ts";
 import { allocationOf } from "../authenticate.ts";
+import { takeBandwidth, takeOwnBandwidth } from "../bandwidth.ts";
 import { CHANNEL_DATA_HEADER_BYTES } from "../channel-data.ts";
 import { encodeDataIndication } from "../data-indication.ts";
 import { fitsChannelData, fitsDatagram, fitsDataIndication } from "../packet-size.ts";
@@ -72,6 +73,7 @@ export function receiveFromRelayTarget(
   if (permission === undefined) return drop(state, "no-permission");
   // Our own clients are reached inside the process: whoever sends from our address by a socket is something else on this machine.
   if (permission.verdict === "own") return drop(state, "own-address");
+  if (!takeBandwidth(state.counters, allocation.buckets, end - start, nowMs)) return;
   deliverToClient(state, allocation, source, buffer, start, end, nowMs);
 }
 
@@ -94,6 +96,7 @@ function sendToTarget(
       return sendInside(state, allocation, socket.relayedAddress, other, buffer, start, end, nowMs);
     if (permission.verdict === "own") return drop(state, "own-address");
   }
+  if (!takeBandwidth(state.counters, allocation.buckets, end - start, nowMs)) return;
   countSent(state, allocation, end - start, nowMs);
   socket.send(destination, buffer, start, end);
 }
@@ -110,9 +113,11 @@ function sendInside(
   nowMs: number,
 ): void {
   if (from.user.room?.roomKey !== to.user.room?.roomKey) return drop(state, "other-room");
+  if (!takeBandwidth(state.counters, from.buckets, end - start, nowMs)) return;
   countSent(state, from, end - start, nowMs);
   if (to.expiresAtMs <= nowMs) return drop(state, "no-allocation");
   if (to.permissionFor(source, nowMs) === undefined) return drop(state, "no-permission");
+  if (!takeOwnBandwidth(state.counters, to.buckets, end - start, nowMs)) return;
   state.counters.insidePackets++;
   deliverToClient(state, to, source, buffer, start, end, nowMs);
 }

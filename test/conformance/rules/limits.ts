@@ -6,7 +6,7 @@ import {
 } from "../../../src/stun/attributes.ts";
 import { ATTRIBUTE, METHOD, PROTOCOL_UDP } from "../../../src/stun/registry.ts";
 import { encodeRequest, type RequestOptions } from "../../support/turn-request.ts";
-import { allocate, assertRefused, assertSuccess } from "../checks.ts";
+import { allocate, assertRefused, assertSuccess, text } from "../checks.ts";
 import type { Rule, Target } from "../target.ts";
 
 const UDP = requestedTransportAttribute(PROTOCOL_UDP);
@@ -79,6 +79,69 @@ export const LIMIT_RULES: readonly Rule[] = [
       const two = await third.allocate({ attributes: [evenPortAttribute(true)] });
       await assertRefused(third, two, 486, "two ports where one could be had");
       assertSuccess(await idle.refresh(), "the idle one stays");
+    },
+  },
+  {
+    id: "quota-longest-idle",
+    title: "the one that has been idle longest is replaced, also when it was made last",
+    rfc: "DESIGN section 5, quotas",
+    needs: ["clock"],
+    settings: { maxAllocationsPerUser: 2 },
+    async run(target) {
+      const [older, newer, peer] = [await target.client(), await target.client(), await target.peer()];
+      await allocate(older);
+      target.controls.advance(5);
+      await allocate(newer);
+      assertSuccess(await older.createPermission(peer.address), "CreatePermission");
+      target.controls.advance(5);
+      await older.sendIndication(peer.address, text("once"));
+      target.controls.advance(30);
+      await allocate(await target.client());
+      assertSuccess(await older.refresh(), "the one that carried something later stays");
+      await assertRefused(newer, await newer.refresh(), 437, "the other one has gone");
+    },
+  },
+  {
+    id: "quota-ice-restart",
+    title: "ICE restarts, each with an allocation more beside the one that carries media, go on without end",
+    rfc: "DESIGN section 5, quotas",
+    needs: ["clock"],
+    settings: { maxAllocationsPerUser: 3 },
+    async run(target) {
+      const [media, peer] = [await target.client(), await target.peer()];
+      await allocate(media);
+      assertSuccess(await media.createPermission(peer.address), "CreatePermission");
+      for (let restart = 0; restart < 10; restart++) {
+        await allocate(await target.client());
+        for (let second = 0; second < 15; second++) {
+          await media.sendIndication(peer.address, text("media"));
+          target.controls.advance(1);
+        }
+      }
+      assertSuccess(await media.refresh(), "the one that carries media stays");
+      assert.equal(target.controls.allocationCount, 3);
+    },
+  },
+  {
+    id: "quota-address-idle",
+    title:
+      "over the quota of an address, the user's own idle allocation there is replaced, never another user's",
+    rfc: "DESIGN section 5, quotas",
+    needs: ["clock"],
+    settings: { maxAllocationsPerAddress: 2 },
+    async run(target) {
+      const [alices, bobs] = [await target.client(), await target.client({ as: target.bob })];
+      const elsewhere = await target.client({ host: 1 });
+      await allocate(elsewhere);
+      await allocate(bobs);
+      await allocate(alices);
+      target.controls.advance(30);
+      await allocate(await target.client());
+      await assertRefused(alices, await alices.refresh(), 437, "Alice's idle one has gone");
+      assertSuccess(await bobs.refresh(), "Bob's stays");
+      assertSuccess(await elsewhere.refresh(), "so does Alice's from another address");
+      const last = await target.client();
+      await assertRefused(last, await last.allocate(), 486, "none of hers there is idle now");
     },
   },
   {

@@ -1,0 +1,127 @@
+/**
+ * How much may be relayed: bits per second of an allocation, of a room, and in all. What is over is dropped and counted, so that a
+ * sender's congestion control finds the rate; the burst lets a key frame pass.
+ */
+
+import type { DropReason, TurnUser } from "./ports.ts";
+import type { TurnCounters } from "./relay-state.ts";
+import { TokenBucket } from "./token-bucket.ts";
+
+/** 0: no limit. */
+export interface BandwidthLimits {
+  readonly maxBitsPerSecondPerAllocation: number;
+  readonly maxBitsPerSecondPerRoom: number;
+  readonly maxBitsPerSecond: number;
+  /** What a bucket holds, in time at its rate. */
+  readonly bandwidthBurstMilliseconds: number;
+}
+
+/** A packet weighs its data and this, IP and UDP header: a flood of empty packets is not free. */
+const HEADER_BYTES = 28;
+/** A bucket holds this at least, however low its rate: a key frame of a large picture. */
+const MIN_BURST_BYTES = 262_144;
+
+/** What an allocation's packets are taken from. */
+export interface Buckets {
+  readonly own: TokenBucket | undefined;
+  readonly room: TokenBucket | undefined;
+  readonly total: TokenBucket | undefined;
+}
+
+const UNLIMITED: Buckets = { own: undefined, room: undefined, total: undefined };
+
+interface RoomBucket {
+  readonly bucket: TokenBucket;
+  allocations: number;
+}
+
+export class Bandwidth {
+  readonly #limits: BandwidthLimits;
+  readonly #total: TokenBucket | undefined;
+  /** By roomKey. */
+  readonly #rooms = new Map<string, RoomBucket>();
+
+  constructor(limits: BandwidthLimits) {
+    this.#limits = limits;
+    this.#total = this.#bucket(limits.maxBitsPerSecond);
+  }
+
+  /** Rooms that have an allocation, or a bucket that is not full again. */
+  get roomCount(): number {
+    return this.#rooms.size;
+  }
+
+  /** For a new allocation of this user; `forget` when it ends. */
+  bucketsFor({ room }: TurnUser, isExempt: boolean): Buckets {
+    if (isExempt) return UNLIMITED;
+    return {
+      own: this.#bucket(this.#limits.maxBitsPerSecondPerAllocation),
+      room: room && this.#enter(room.roomKey),
+      total: this.#total,
+    };
+  }
+
+  forget(buckets: Buckets, { room }: TurnUser): void {
+    const entry = buckets.room && room && this.#rooms.get(room.roomKey);
+    if (entry !== undefined) entry.allocations--;
+  }
+
+  /** A room's bucket outlives its last allocation until it is full again: a new allocation is no new burst. */
+  sweep(nowMs: number): void {
+    for (const [roomKey, { bucket, allocations }] of this.#rooms) {
+      if (allocations === 0 && bucket.isFull(nowMs)) this.#rooms.delete(roomKey);
+    }
+  }
+
+  #enter(roomKey: string): TokenBucket | undefined {
+    const known = this.#rooms.get(roomKey);
+    if (known !== undefined) {
+      known.allocations++;
+      return known.bucket;
+    }
+    const bucket = this.#bucket(this.#limits.maxBitsPerSecondPerRoom);
+    if (bucket !== undefined) this.#rooms.set(roomKey, { bucket, allocations: 1 });
+    return bucket;
+  }
+
+  #bucket(bitsPerSecond: number): TokenBucket | undefined {
+    if (bitsPerSecond === 0) return undefined;
+    const burstBytes = (bitsPerSecond / 8000) * this.#limits.bandwidthBurstMilliseconds;
+    return new TokenBucket(bitsPerSecond, Math.max(burstBytes, MIN_BURST_BYTES));
+  }
+}
+
+/** Takes a packet from all buckets of the allocation that carries it; false: one has too little, none is touched, the drop is counted. */
+export function takeBandwidth(
+  { drops }: TurnCounters,
+  { own, room, total }: Buckets,
+  dataBytes: number,
+  nowMs: number,
+): boolean {
+  const bytes = dataBytes + HEADER_BYTES;
+  if (own?.has(bytes, nowMs) === false) return drop(drops, "allocation-bandwidth");
+  if (room?.has(bytes, nowMs) === false) return drop(drops, "room-bandwidth");
+  if (total?.has(bytes, nowMs) === false) return drop(drops, "total-bandwidth");
+  own?.take(bytes, nowMs);
+  room?.take(bytes, nowMs);
+  total?.take(bytes, nowMs);
+  return true;
+}
+
+/** The same at the allocation that a packet reaches inside the process: the room and the total have counted it already. */
+export function takeOwnBandwidth(
+  { drops }: TurnCounters,
+  { own }: Buckets,
+  dataBytes: number,
+  nowMs: number,
+): boolean {
+  const bytes = dataBytes + HEADER_BYTES;
+  if (own?.has(bytes, nowMs) === false) return drop(drops, "allocation-bandwidth");
+  own?.take(bytes, nowMs);
+  return true;
+}
+
+function drop(drops: TurnCounters["drops"], why: DropReason): false {
+  drops[why]++;
+  return false;
+}

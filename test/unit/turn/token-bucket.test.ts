@@ -1,0 +1,55 @@
+import { expect, it } from "vitest";
+import { TokenBucket } from "../../../src/turn/token-bucket.ts";
+
+const RATE = 800_000;
+const BYTES_PER_SECOND = RATE / 8;
+const BURST = 300_000;
+const PACKET = 1000;
+
+/** Takes packets as long as there is something; the bytes that it got. */
+function drain(bucket: TokenBucket, nowMs: number): number {
+  let taken = 0;
+  while (bucket.has(PACKET, nowMs)) {
+    bucket.take(PACKET, nowMs);
+    taken += PACKET;
+  }
+  return taken;
+}
+
+it("gives its burst at once, then its rate, exactly, over ten minutes of a sender who wants more", () => {
+  const bucket = new TokenBucket(RATE, BURST);
+  const startMs = 1_000_000;
+  let taken = drain(bucket, startMs);
+  expect(taken).toBe(BURST);
+  const seconds = 600;
+  for (let ms = 1; ms <= seconds * 1000; ms += 1) taken += drain(bucket, startMs + ms);
+  const expected = BURST + seconds * BYTES_PER_SECOND;
+  expect(taken).toBeLessThanOrEqual(expected);
+  expect(taken).toBeGreaterThan(expected - 2 * PACKET);
+});
+
+it("saves up no more than the burst, however long it is idle", () => {
+  const bucket = new TokenBucket(RATE, BURST);
+  for (const nowMs of [0, 3_600_000, 1e12]) expect(drain(bucket, nowMs)).toBe(BURST);
+});
+
+it("after an idle second it has a second's bytes again", () => {
+  const bucket = new TokenBucket(RATE, BURST);
+  drain(bucket, 0);
+  expect(drain(bucket, 1000)).toBe(BYTES_PER_SECOND);
+});
+
+it("is full again when nothing is missing any more", () => {
+  const bucket = new TokenBucket(RATE, BURST);
+  expect(bucket.isFull(0)).toBe(true);
+  bucket.take(BYTES_PER_SECOND, 0);
+  expect(bucket.isFull(999)).toBe(false);
+  expect(bucket.isFull(1000)).toBe(true);
+});
+
+it("what does not fit takes nothing: a smaller one fits then", () => {
+  const bucket = new TokenBucket(RATE, BURST);
+  bucket.take(BURST - PACKET, 0);
+  expect(bucket.has(PACKET + 1, 0)).toBe(false);
+  expect(bucket.has(PACKET, 0)).toBe(true);
+});
