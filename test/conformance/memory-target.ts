@@ -1,6 +1,7 @@
 /** Our relay without a socket and with a clock of its own. Its addresses look public; nothing is sent to them. */
 
 import { type IpAddress, parseIp, withPort } from "../../src/stun/address.ts";
+import { METHOD } from "../../src/stun/registry.ts";
 import type { ClientTransport, TurnUser } from "../../src/turn/ports.ts";
 import { createRelayTargetPolicy } from "../../src/turn/relay-target-policy.ts";
 import { TurnServer } from "../../src/turn/turn-server.ts";
@@ -27,6 +28,7 @@ const RELAY = { 4: ip("185.199.1.2"), 6: ip("2a00:1450::2") };
 const CLIENTS = { 4: [ip("81.2.69.1"), ip("81.2.69.2")], 6: [ip("2a02:8100::1"), ip("2a02:8100:1::1")] };
 const PEERS = { 4: [ip("89.160.20.1"), ip("89.160.20.2")], 6: [ip("2a01:4f8::1"), ip("2a01:4f8::2")] };
 const PORT = 3478;
+const METHOD_NAMES = new Map<number, string>(Object.entries(METHOD).map(([name, method]) => [method, name]));
 const OFFERS: readonly Need[] = ["clock", "inside", "local", "ipv6", "datagrams", "public"];
 
 export const memoryKind: TargetKind = {
@@ -45,6 +47,8 @@ export interface MemoryTarget {
   readonly retainedCount: () => number;
   /** What the relay has told about its own defects. */
   readonly failures: unknown[];
+  /** How often each request was answered in each way: "allocate 0" for a success. */
+  readonly answers: ReadonlyMap<string, number>;
 }
 
 /** What no rule asks for. */
@@ -66,6 +70,7 @@ export function openMemoryTarget(
   const allocator = new MemoryRelayAllocator(network, relayIps);
   const credentials = new TestCredentials(realm, [ALICE, BOB], [CAROL], room);
   const failures: unknown[] = [];
+  const answers = new Map<string, number>();
   const turn = new TurnServer({
     realm,
     credentials,
@@ -81,7 +86,13 @@ export function openMemoryTarget(
     clock: () => nowMs,
     limits: { ...DEFAULT_LIMITS, ...limits },
     isExempt: () => false,
-    events: { failed: (error) => failures.push(error) },
+    events: {
+      failed: (error) => failures.push(error),
+      requestAnswered(method, errorCode = 0) {
+        const name = `${METHOD_NAMES.get(method)} ${errorCode}`;
+        answers.set(name, (answers.get(name) ?? 0) + 1);
+      },
+    },
   });
   const listeners = ([4, 6] as const).map(
     (family) => new MemoryListener(network.open(SERVER[family], PORT), turn, transport),
@@ -121,7 +132,7 @@ export function openMemoryTarget(
     },
   };
   const retainedCount = () => listeners.reduce((sum, listener) => sum + listener.retainedCount, 0);
-  return { target, turn, network, allocator, retainedCount, failures };
+  return { target, turn, network, allocator, retainedCount, failures, answers };
 }
 
 function ip(text: string): IpAddress {
