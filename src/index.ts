@@ -29,7 +29,13 @@ export {
   ServerStateError,
   type TurnpikeServer,
 } from "./server.ts";
-export type { AuthorizeResult, ConnectionInfo, JoinRequest } from "./signaling/ports.ts";
+export type {
+  AuthorizeResult,
+  ConnectionInfo,
+  JoinRequest,
+  RoomControl,
+  RoomMember,
+} from "./signaling/ports.ts";
 
 /** The keys of the configuration file, and what only a program can give. */
 export type ServerOptions = ConfigInput & {

@@ -24,6 +24,7 @@ import { waitUntil } from "./net/wait.ts";
 import { createLogger, type Logger } from "./observe/logger.ts";
 import { createProxyLog } from "./observe/proxy-log.ts";
 import { openPorts, type PortAddresses } from "./open-ports.ts";
+import type { RoomControl } from "./signaling/ports.ts";
 import { formatIp, type IpFamily } from "./stun/address.ts";
 
 export { type CertificateProblem, findCertificateProblems } from "./net/certificate-check.ts";
@@ -60,6 +61,8 @@ export interface TurnpikeServer {
   close(): Promise<void>;
   /** Undefined unless the server is running. */
   readonly addresses: ServerAddresses | undefined;
+  /** Who is in a room, and its end; while the server does not run there is no room. */
+  readonly rooms: RoomControl;
   /** For a program with a server of its own: serves `/client.js` and what it imports. False: not ours, not answered. */
   handleRequest(request: IncomingMessage, response: ServerResponse): boolean;
 }
@@ -93,6 +96,8 @@ type State =
 /** Of the shutdown's time, what is kept for closing WebSockets in order; at most half of it. */
 const CLOSE_HANDSHAKE_MS = 1000;
 
+const NO_ROOMS: RoomControl = { members: () => undefined, kick: () => false, closeRoom: () => false };
+
 export function createServer(config: Config, hooks: ServerHooks = {}): TurnpikeServer {
   return new ServerLifecycle(config, hooks);
 }
@@ -111,6 +116,10 @@ class ServerLifecycle implements TurnpikeServer {
 
   get addresses(): ServerAddresses | undefined {
     return this.#state.name === "running" ? this.#state.addresses : undefined;
+  }
+
+  get rooms(): RoomControl {
+    return this.#state.name === "running" ? this.#state.assembly.hub : NO_ROOMS;
   }
 
   async start(): Promise<ServerAddresses> {
@@ -186,7 +195,7 @@ async function open(
     admin:
       hooks.admin === false
         ? undefined
-        : createAdminHandler({ isReady, renderMetrics: metrics.render, failed }),
+        : createAdminHandler({ isReady, renderMetrics: metrics.render, rooms: hub, failed }),
     failed,
     proxyHeaderRefused: createProxyLog(logger, () => performance.now()),
     certificateChanged: () => logger.info({}, "the certificate was read again, and is in use"),

@@ -293,12 +293,12 @@ export const schema = z.strictObject(
     adminHost: setting(ip().prefault("127.0.0.1"), {
       group: "Operation",
       value: "ip",
-      about: "address of the admin port; whoever reaches it reads the metrics",
+      about: "address of the admin port; whoever reaches it reads the metrics and ends calls",
     }),
     adminPort: setting(port().default(9090), {
       group: "Operation",
       value: "port",
-      about: "metrics and health (TCP)",
+      about: "metrics, health and rooms (TCP)",
     }),
     logLevel: setting(oneOf(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"), {
       group: "Operation",

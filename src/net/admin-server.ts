@@ -1,5 +1,7 @@
-/** The admin port: metrics and health, for machines of the operator. */
+/** The admin port: metrics, health and rooms, for machines of the operator. */
 
+import type { RoomControl } from "../signaling/ports.ts";
+import { handleRooms } from "./admin-rooms.ts";
 import type { RequestHandler } from "./http-routes.ts";
 import { admit, pathOf, sendHealth, sendText } from "./http-routes.ts";
 
@@ -7,12 +9,13 @@ export interface AdminOptions {
   readonly isReady: () => boolean;
   /** The metrics page in the Prometheus text format. */
   readonly renderMetrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
+  readonly rooms: RoomControl;
   readonly failed: (error: unknown) => void;
 }
 
-export function createAdminHandler({ isReady, renderMetrics, failed }: AdminOptions): RequestHandler {
+export function createAdminHandler({ isReady, renderMetrics, rooms, failed }: AdminOptions): RequestHandler {
   return function handleAdminRequest(request, response) {
-    if (!admit(request, response)) return;
+    if (handleRooms(request, response, rooms) || !admit(request, response)) return;
     const path = pathOf(request);
     if (path === "/metrics") {
       renderMetrics().then(

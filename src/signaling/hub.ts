@@ -9,9 +9,18 @@ import { closeRoom, dismiss, sweepAwaySeat } from "./departures.ts";
 import { createAnnounce, type HubOptions, type HubState, settle } from "./hub-state.ts";
 import { sweepIceServers } from "./ice-servers.ts";
 import { numbered } from "./outbox.ts";
-import type { Connection, ConnectionInfo, HubPorts, MemberId, SignalingLink } from "./ports.ts";
+import type {
+  Connection,
+  ConnectionInfo,
+  HubPorts,
+  MemberId,
+  RoomControl,
+  RoomMember,
+  SignalingLink,
+} from "./ports.ts";
 import type { ErrorCode, ServerMessageBody } from "./protocol.ts";
 import { RoomTable } from "./rooms.ts";
+import type { Seat } from "./session.ts";
 
 export type { HubOptions } from "./hub-state.ts";
 
@@ -20,7 +29,7 @@ const DEFAULTS = { maxBufferedBytes: 1_048_576, maxReplayMessages: 256, maxRepla
 /** RFC 6455's registry: "Try Again Later". */
 const CLOSE_TRY_AGAIN_LATER = 1013;
 
-export class Hub {
+export class Hub implements RoomControl {
   readonly #state: HubState;
 
   constructor(options: HubOptions, ports: HubPorts) {
@@ -89,6 +98,11 @@ export class Hub {
     settle(this.#state);
   }
 
+  members(room: string): readonly RoomMember[] | undefined {
+    const found = this.#state.rooms.get(room);
+    return found && [...found.seats.values()].map(describeMember);
+  }
+
   /** Takes one member out of a room. Its connection stays and may join again. False: no such member. */
   kick(room: string, peer: string, reason: string): boolean {
     const seat = this.#state.rooms.get(room)?.seats.get(peer);
@@ -120,4 +134,8 @@ export class Hub {
     const open = connectionsPerAddress.get(addressKey(info.address));
     return open >= options.maxConnectionsPerAddress ? "too many connections from your address" : undefined;
   }
+}
+
+function describeMember({ peer, name, presence }: Seat): RoomMember {
+  return { peer, ...(name !== undefined && { name }), here: presence.kind === "here" };
 }

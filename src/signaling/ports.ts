@@ -78,6 +78,27 @@ export interface HubPorts {
   readonly events: SignalingEvents;
 }
 
+/** Who is in a room. */
+export interface RoomMember {
+  readonly peer: string;
+  readonly name?: string;
+  /** False: its connection is lost, and its seat waits. */
+  readonly here: boolean;
+}
+
+/** What an operator may do to a room, by its name. */
+export interface RoomControl {
+  /** Undefined: no such room. */
+  members(room: string): readonly RoomMember[] | undefined;
+  /**
+   * Takes one member out; its relay ends with it. Its connection stays and may join again, unless it is not let in. False: no such
+   * member. `reason` is what the member is told.
+   */
+  kick(room: string, peer: string, reason: string): boolean;
+  /** Ends a room for everyone in it. False: no such room. */
+  closeRoom(room: string): boolean;
+}
+
 /** Why a seat ended: `left` also for those whom the other's `leave` cleared out of a room of two. */
 export type MemberEnd = LeaveReason | "closed" | "shutdown";
 

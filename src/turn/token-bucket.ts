@@ -13,13 +13,13 @@ export class TokenBucket {
   }
 
   has(bytes: number, nowMs: number): boolean {
-    const from = this.#fullAtMs > nowMs ? this.#fullAtMs : nowMs;
+    const from = Math.max(this.#fullAtMs, nowMs);
     return from + bytes * this.#msPerByte - nowMs <= this.#holdsMs;
   }
 
   /** Only what it has. */
   take(bytes: number, nowMs: number): void {
-    const from = this.#fullAtMs > nowMs ? this.#fullAtMs : nowMs;
+    const from = Math.max(this.#fullAtMs, nowMs);
     this.#fullAtMs = from + bytes * this.#msPerByte;
   }
 

@@ -236,12 +236,15 @@ describe("connections per address", () => {
   });
 });
 
+const NO_ROOMS = { members: () => undefined, kick: () => false, closeRoom: () => false };
+
 describe("the admin port", () => {
   test("shows metrics and health, and nothing else", async () => {
     const port = await serve(
       createAdminHandler({
         isReady: () => true,
         renderMetrics: async () => ({ contentType: "text/plain; version=0.0.4", text: "turnpike_rooms 0\n" }),
+        rooms: NO_ROOMS,
         failed: (error) => expect.unreachable(String(error)),
       }),
     );
@@ -261,6 +264,7 @@ describe("the admin port", () => {
       createAdminHandler({
         isReady: () => true,
         renderMetrics: () => Promise.reject(defect),
+        rooms: NO_ROOMS,
         failed: (error) => errors.push(error),
       }),
     );
