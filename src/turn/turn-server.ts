@@ -129,9 +129,10 @@ export class TurnServer {
 
   /** The connection is gone: a 5-tuple over TCP or TLS ends with it. */
   linkClosed(link: ClientLink): void {
-    const allocation = allocationOf(link);
-    if (allocation !== undefined) closeAllocation(this.#state, allocation, "link-closed");
-    link.holding = undefined;
+    const { holding } = link;
+    if (holding === undefined) return;
+    if (holding.kind === "allocation") closeAllocation(this.#state, holding, "link-closed");
+    else abandonOpening(link);
   }
 
   /** Once a second: forgets what has expired. Expiry itself is checked on use. */
@@ -149,10 +150,7 @@ export class TurnServer {
     const { table, reservations } = this.#state;
     const isMember = ({ room }: TurnUser) => room?.roomKey === roomKey && room.peer === peer;
     for (const { user, link, pending } of table.openings) {
-      if (!isMember(user) || link.holding !== pending) continue;
-      // The relay socket is given back when it has opened.
-      link.holding = undefined;
-      link.release();
+      if (isMember(user) && link.holding === pending) abandonOpening(link);
     }
     for (const allocation of table) {
       if (isMember(allocation.user)) closeAllocation(this.#state, allocation, "room-left");
@@ -281,6 +279,12 @@ export class TurnServer {
   #dropMalformed(): void {
     this.#state.counters.drops.malformed++;
   }
+}
+
+/** An Allocate whose relay sockets are being opened comes to nothing: they are given back when they have opened. */
+function abandonOpening(link: ClientLink): void {
+  link.holding = undefined;
+  link.release();
 }
 
 /** What may be asked of an allocation. */

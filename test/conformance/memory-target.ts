@@ -1,6 +1,6 @@
 /** Our relay without a socket and with a clock of its own. Its addresses look public; nothing is sent to them. */
 
-import { type IpAddress, parseIp, withPort } from "../../src/stun/address.ts";
+import { type IpAddress, parseIp, type TransportAddress, withPort } from "../../src/stun/address.ts";
 import { METHOD } from "../../src/stun/registry.ts";
 import type { ClientTransport, TurnUser } from "../../src/turn/ports.ts";
 import { createRelayTargetPolicy } from "../../src/turn/relay-target-policy.ts";
@@ -45,6 +45,8 @@ export interface MemoryTarget {
   readonly allocator: MemoryRelayAllocator;
   /** Links that the relay keeps. */
   readonly retainedCount: () => number;
+  /** A client's connection closes, as one over TCP does. */
+  readonly disconnect: (client: TransportAddress) => void;
   /** What the relay has told about its own defects. */
   readonly failures: unknown[];
   /** How often each request was answered in each way: "allocate 0" for a success. */
@@ -132,7 +134,10 @@ export function openMemoryTarget(
     },
   };
   const retainedCount = () => listeners.reduce((sum, listener) => sum + listener.retainedCount, 0);
-  return { target, turn, network, allocator, retainedCount, failures, answers };
+  const disconnect = (client: TransportAddress) => {
+    for (const listener of listeners) listener.disconnect(client);
+  };
+  return { target, turn, network, allocator, retainedCount, disconnect, failures, answers };
 }
 
 function ip(text: string): IpAddress {

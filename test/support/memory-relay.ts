@@ -36,16 +36,24 @@ class Arena {
 /** Gives clients' packets to the relay, each 5-tuple with a link that lives as long as the relay retains it. */
 export class MemoryListener {
   readonly #links = new Map<string, ClientLink>();
+  readonly #turn: TurnServer;
   readonly #transport: ClientTransport;
 
   /** `transport`: what the links call themselves; packets stay packets. */
   constructor(endpoint: MemoryEndpoint, turn: TurnServer, transport: ClientTransport = "udp") {
+    this.#turn = turn;
     this.#transport = transport;
     const arena = new Arena();
     endpoint.onPacket((bytes, from) => {
       const link = this.#links.get(formatTransportAddress(from)) ?? this.#linkTo(endpoint, from);
       arena.lend(bytes, (buffer, start, end) => turn.receive(link, buffer, start, end));
     });
+  }
+
+  /** The client's connection closes, as one over TCP does. */
+  disconnect(client: TransportAddress): void {
+    const link = this.#links.get(formatTransportAddress(client));
+    if (link !== undefined) this.#turn.linkClosed(link);
   }
 
   /** Links that the relay has retained and not released. */

@@ -9,7 +9,7 @@ import { allocate, assertSuccess } from "../../conformance/checks.ts";
 import { type MemoryTarget, openMemoryTarget } from "../../conformance/memory-target.ts";
 import { ALICE } from "../../conformance/target.ts";
 import { transportTo } from "../../support/endpoint.ts";
-import { TurnClient } from "../../support/turn-client.ts";
+import { allocateAttributes, TurnClient } from "../../support/turn-client.ts";
 import { encodeRequest } from "../../support/turn-request.ts";
 
 const UDP = requestedTransportAttribute(PROTOCOL_UDP);
@@ -45,6 +45,30 @@ it("a member who leaves while its relay socket opens gets no allocation, and the
   expect([turn.allocationCount, allocator.openCount, retainedCount()]).toEqual([0, 0, 0]);
   expect(client.strays).toEqual([]);
   await allocate(client);
+  await target.close();
+});
+
+it("a connection that closes while relay sockets open leaves nothing: no allocation, socket, reservation or place in a quota", async () => {
+  const limits = { maxAllocations: 2, maxAllocationsPerAddress: 2, maxAllocationsPerUser: 2 };
+  const { turn, target, allocator, retainedCount, disconnect } = openMemoryTarget(limits, {
+    transport: "tcp",
+  });
+  const withReservation = [UDP, evenPortAttribute(true)];
+  const ofBothFamilies = allocateAttributes({ isDual: true });
+  for (const attributes of [[UDP], withReservation, ofBothFamilies]) {
+    const client = await target.client();
+    await client.sendRaw(encodeRequest(METHOD.allocate, attributes, await client.authentication()));
+    expect(retainedCount()).toBe(1);
+    disconnect(client.local);
+    expect(retainedCount()).toBe(0);
+    await allSocketsOpened();
+    expect([turn.allocationCount, turn.reservationCount, allocator.openCount]).toEqual([0, 0, 0]);
+    expect(client.strays).toEqual([]);
+  }
+  const client = await target.client();
+  assertSuccess(await client.allocate({ isDual: true }), "Allocate of all that the quotas allow");
+  disconnect(client.local);
+  expect([turn.allocationCount, allocator.openCount, retainedCount()]).toEqual([0, 0, 0]);
   await target.close();
 });
 
