@@ -48,6 +48,8 @@ export interface OpenPortsOptions {
 }
 
 export interface OpenPorts {
+  /** STUN and TURN connections that are open at any time. */
+  readonly turnConnections: TurnStreams["open"];
   /** Once a second. */
   readonly sweep: () => void;
   readonly listeners: readonly Listener[];
@@ -74,6 +76,7 @@ export async function openPorts(options: OpenPortsOptions): Promise<OpenPorts> {
   const addressesOf = (result: ListenResult) =>
     result.listeners.map(({ address }) => toListenAddress(address));
   return {
+    turnConnections: streams.open,
     sweep: tls.sweep,
     listeners: results.flatMap((result) => result.listeners),
     failures: results.flatMap((result) => result.failures),

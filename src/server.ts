@@ -209,6 +209,7 @@ async function open(
     await closeListeners(ports.listeners);
     throw new ListenError(failures);
   }
+  metrics.watchTurnConnections(ports.turnConnections);
   return {
     assembly,
     assets,

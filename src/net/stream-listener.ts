@@ -22,6 +22,7 @@ export class TurnStreams {
   readonly #timeouts: StreamTimeouts;
   readonly #count: ConnectionCount;
   readonly #batch = new WriteBatch();
+  readonly #open = { tcp: 0, tls: 0 };
 
   constructor({ turn, connections, timeouts = TIMEOUTS }: TurnStreamsOptions) {
     this.#turn = turn;
@@ -32,6 +33,11 @@ export class TurnStreams {
   /** Connections that are open. */
   get size(): number {
     return this.#count.size;
+  }
+
+  /** The same by transport. */
+  get open(): Readonly<Record<"tcp" | "tls", number>> {
+    return this.#open;
   }
 
   /** Takes over a connected socket, which may be paused with its first bytes in its buffer. Above a limit it is cut. */
@@ -45,6 +51,7 @@ export class TurnStreams {
       socket.destroy();
       return;
     }
+    this.#open[transport]++;
     const link = new StreamClientLink({
       socket,
       transport,
@@ -61,6 +68,7 @@ export class TurnStreams {
     socket.once("end", () => socket.destroy());
     socket.once("close", () => {
       giveBack();
+      this.#open[transport]--;
       link.closed();
     });
     socket.resume();

@@ -4,7 +4,12 @@ import { Registry } from "prom-client";
 import type { SignalingEvents } from "../signaling/ports.ts";
 import type { TurnEvents } from "../turn/ports.ts";
 import { registerProcessMetrics } from "./process-metrics.ts";
-import { type RelayTotals, registerRelayEvents, registerRelayTotals } from "./relay-metrics.ts";
+import {
+  type RelayTotals,
+  registerRelayEvents,
+  registerRelayTotals,
+  registerTurnConnections,
+} from "./relay-metrics.ts";
 import {
   registerSignalingEvents,
   registerSignalingTotals,
@@ -16,6 +21,8 @@ export interface Metrics {
   readonly signalingEvents: SignalingEvents;
   /** From now on the page shows these totals as well; once per server. */
   watch(relay: RelayTotals, signaling: () => SignalingTotals): void;
+  /** And how many connections are open; once per server. */
+  watchTurnConnections(open: Readonly<Record<"tcp" | "tls", number>>): void;
   /** The metrics page in the Prometheus text format. */
   render(): Promise<{ readonly contentType: string; readonly text: string }>;
 }
@@ -30,6 +37,7 @@ export function createMetrics(): Metrics {
       registerRelayTotals(registry, relay);
       registerSignalingTotals(registry, signaling);
     },
+    watchTurnConnections: (open) => registerTurnConnections(registry, open),
     async render() {
       return { contentType: registry.contentType, text: await registry.metrics() };
     },

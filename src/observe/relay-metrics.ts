@@ -56,6 +56,23 @@ export function registerRelayEvents(registry: Registry): TurnEvents {
   };
 }
 
+/** `open`: STUN and TURN connections, by transport; read once per scrape. */
+export function registerTurnConnections(
+  registry: Registry,
+  open: Readonly<Record<"tcp" | "tls", number>>,
+): void {
+  new Gauge({
+    name: "turnpike_turn_connections",
+    help: "STUN and TURN connections that are open, over TCP and TLS.",
+    labelNames: ["transport"],
+    registers: [registry],
+    collect() {
+      this.set({ transport: "tcp" }, open.tcp);
+      this.set({ transport: "tls" }, open.tls);
+    },
+  });
+}
+
 /** Totals that the relay counts itself, packet by packet; read here, once per scrape. */
 export function registerRelayTotals(registry: Registry, relay: RelayTotals): void {
   const registers = [registry];

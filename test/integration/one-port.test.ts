@@ -249,6 +249,35 @@ describe("iceServers", () => {
   });
 });
 
+test("the metrics say how many TURN connections are open, over TCP and TLS", async () => {
+  const addresses = await start();
+  const page = async () => {
+    const response = await fetch(`http://127.0.0.1:${addresses.admin[0]?.port}/metrics`);
+    return (await response.text())
+      .split("\n")
+      .filter((line) => line.startsWith("turnpike_turn_connections{"));
+  };
+  const shown = (tcp: number, tls: number) => [
+    `turnpike_turn_connections{transport="tcp"} ${tcp}`,
+    `turnpike_turn_connections{transport="tls"} ${tls}`,
+  ];
+  expect(await page()).toEqual(shown(0, 0));
+  const open = [];
+  for (const [what, ca] of [
+    ["turn", undefined],
+    ["http", undefined],
+    ["tls", CERTIFICATE.cert],
+  ] as const) {
+    const server = withPort(LOOPBACK_4, portOf(addresses, what));
+    const transport = await openStreamTransport({ server, from: LOOPBACK_4, ...(ca && { ca }) });
+    assertSuccess(await new TurnClient(transport, USER).bind(), "Binding");
+    open.push(transport);
+  }
+  expect(await page()).toEqual(shown(2, 1));
+  for (const transport of open) await transport.close();
+  await expect.poll(page).toEqual(shown(0, 0));
+});
+
 describe("a connection that is slow to say what it is", () => {
   const firstBytesMs = 200;
   const timeouts = { headersMs: 200, requestMs: 400, checkEveryMs: 50 };

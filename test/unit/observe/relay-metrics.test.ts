@@ -1,7 +1,11 @@
 import { Registry } from "prom-client";
 import { expect, test } from "vitest";
 import { registerProcessMetrics } from "../../../src/observe/process-metrics.ts";
-import { registerRelayEvents, registerRelayTotals } from "../../../src/observe/relay-metrics.ts";
+import {
+  registerRelayEvents,
+  registerRelayTotals,
+  registerTurnConnections,
+} from "../../../src/observe/relay-metrics.ts";
 import { parseIp, type TransportAddress, withPort } from "../../../src/stun/address.ts";
 import { METHOD } from "../../../src/stun/registry.ts";
 import type { AllocationSummary } from "../../../src/turn/ports.ts";
@@ -53,6 +57,19 @@ test("the relay's metrics show what the relay counts and announces", async () =>
   ]) {
     expect(text.split("\n")).toContain(line);
   }
+});
+
+test("connections that are open are shown as they are at the look, by transport", async () => {
+  const registry = new Registry();
+  const open = { tcp: 0, tls: 0 };
+  registerTurnConnections(registry, open);
+  open.tcp = 2;
+  expect(await registry.metrics()).toContain('turnpike_turn_connections{transport="tcp"} 2\n');
+  open.tcp = 1;
+  open.tls = 3;
+  const text = await registry.metrics();
+  expect(text).toContain('turnpike_turn_connections{transport="tcp"} 1\n');
+  expect(text).toContain('turnpike_turn_connections{transport="tls"} 3\n');
 });
 
 test("a second look shows totals, not sums of looks", async () => {
