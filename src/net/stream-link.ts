@@ -7,7 +7,7 @@ import {
   startsChannelData,
   writeChannelDataHeader,
 } from "../turn/channel-data.ts";
-import type { ClientLink, LinkHolding } from "../turn/ports.ts";
+import type { ClientConnection, ClientLink, LinkHolding } from "../turn/ports.ts";
 import { MAX_FRAME_BYTES, StreamFramer } from "../turn/stream-framer.ts";
 import type { TurnServer } from "../turn/turn-server.ts";
 import { createTcpWriter, type FrameWriter, TlsWriter } from "./frame-writer.ts";
@@ -40,6 +40,7 @@ export class StreamClientLink implements ClientLink {
   readonly transport: "tcp" | "tls";
   readonly remote: TransportAddress;
   readonly local: TransportAddress;
+  readonly connection: ClientConnection;
   holding: LinkHolding | undefined = undefined;
   readonly #socket: Socket;
   readonly #turn: TurnServer;
@@ -53,6 +54,7 @@ export class StreamClientLink implements ClientLink {
     this.transport = transport;
     this.remote = remote;
     this.local = local;
+    this.connection = { unauthenticatedAnswers: 0, close: () => socket.destroy() };
     this.#socket = socket;
     this.#turn = turn;
     this.#writer = transport === "tls" ? new TlsWriter(socket) : createTcpWriter(socket, batch);
@@ -103,6 +105,8 @@ export class StreamClientLink implements ClientLink {
   }
 
   #receiveFrame(buffer: Uint8Array, start: number, end: number): void {
+    // Closed by what came before it in the segment.
+    if (this.#socket.destroyed) return;
     const isStun = !startsChannelData(buffer[start] as number);
     this.#turn.receive(this, buffer, start, end);
     if (isStun && this.holding === undefined) this.#endAfter(this.#idleMs);

@@ -17,11 +17,20 @@ export type LinkHolding =
   | Allocation
   | { readonly kind: "pending"; readonly username: string; readonly transactionId: Uint8Array };
 
+/** What carries a client over TCP or TLS. */
+export interface ClientConnection {
+  /** Owned by the relay: unauthenticated answers since the last request that authenticated. A listener sets it to 0 once. */
+  unauthenticatedAnswers: number;
+  close(): void;
+}
+
 /** One client's 5-tuple: where it sends from, where it reached us, and the way back. */
 export interface ClientLink {
   readonly transport: ClientTransport;
   readonly remote: TransportAddress;
   readonly local: TransportAddress;
+  /** Undefined over UDP. */
+  readonly connection?: ClientConnection;
   /** Owned by the relay: what this 5-tuple holds. A listener sets it to undefined once and leaves it alone. */
   holding: LinkHolding | undefined;
   /** Sends one STUN message. The bytes are not kept or changed after the call. */

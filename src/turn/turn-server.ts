@@ -16,8 +16,8 @@ import { decodeMessage, type StunMessage } from "../stun/message.ts";
 import { ATTRIBUTE, isComprehensionRequired, METHOD } from "../stun/registry.ts";
 import type { Allocation } from "./allocation.ts";
 import { AllocationTable } from "./allocation-table.ts";
-import { isWithinAmplification } from "./amplification.ts";
 import { type Answer, type AuthenticatedRequest, failure } from "./answer.ts";
+import { AnswerLimiter } from "./answer-limiter.ts";
 import { allocationOf, authenticate } from "./authenticate.ts";
 import { Bandwidth } from "./bandwidth.ts";
 import { Challenge } from "./challenge.ts";
@@ -38,7 +38,6 @@ import {
   type TurnCounters,
 } from "./relay-state.ts";
 import { Reservations } from "./reservations.ts";
-import { SourceLimiter } from "./source-limiter.ts";
 
 /** The comprehension-required attributes that this server acts on; others below 0x8000 are answered with 420. */
 const UNDERSTOOD: ReadonlySet<number> = new Set([
@@ -73,7 +72,7 @@ export class TurnServer {
   readonly #state: RelayState;
   readonly #credentials: CredentialVerifier;
   readonly #challenge: Challenge;
-  readonly #limiter: SourceLimiter;
+  readonly #limiter: AnswerLimiter;
 
   constructor(options: TurnServerOptions) {
     const { realm, allocator, targets, clock, limits, isExempt } = options;
@@ -93,7 +92,7 @@ export class TurnServer {
     this.#credentials = options.credentials;
     this.#challenge = new Challenge(realm, clock);
     const { unauthenticatedBurst: burst, unauthenticatedPerSecond: perSecond } = limits;
-    this.#limiter = new SourceLimiter({ burst, perSecond }, clock);
+    this.#limiter = new AnswerLimiter({ burst, perSecond }, isExempt, clock);
   }
 
   get allocationCount(): number {
@@ -216,6 +215,7 @@ export class TurnServer {
     const message = { ...received, transactionId: received.transactionId.slice() };
     const authentication = authenticate(link, message, this.#challenge, this.#credentials, allocation);
     if (!authentication.ok) return this.#refuseUnauthenticated(link, message, authentication.code);
+    if (link.connection !== undefined) link.connection.unauthenticatedAnswers = 0;
     const { username, user, key, algorithm, integrity } = authentication;
     const request: AuthenticatedRequest = { link, message, username, user, key, algorithm, nowMs };
     this.#dispatch(request, allocation, (answer) => {
@@ -259,21 +259,16 @@ export class TurnServer {
     }
   }
 
-  /** Within the source's limit and the bound on amplification; false when it was not sent. */
+  /** False when the limits say no. */
   #sendUnauthenticated(link: ClientLink, request: StunMessage, answer: Uint8Array): boolean {
-    if (link.transport === "udp" && !this.#state.isExempt(link.remote)) {
-      if (!isWithinAmplification(request.bytes.length, answer.length, link.remote.family))
-        return this.#refuse("amplification");
-      if (!this.#limiter.take(link.remote)) return this.#refuse("rate-limited");
+    const refusal = this.#limiter.refuse(link, request.bytes.length, answer.length);
+    if (refusal !== undefined) {
+      this.#state.counters.drops[refusal]++;
+      return false;
     }
     this.#state.counters.unauthenticatedAnswers++;
     link.send(answer);
     return true;
-  }
-
-  #refuse(why: "rate-limited" | "amplification"): false {
-    this.#state.counters.drops[why]++;
-    return false;
   }
 
   #dropMalformed(): void {

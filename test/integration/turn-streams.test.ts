@@ -7,6 +7,9 @@ import { MAX_WAITING_BYTES } from "../../src/net/stream-link.ts";
 import { TurnStreams, type TurnStreamsOptions } from "../../src/net/stream-listener.ts";
 import { openTcpListener } from "../../src/net/tcp-listener.ts";
 import { formatIp, parseIp, type TransportAddress, withPort } from "../../src/stun/address.ts";
+import { METHOD } from "../../src/stun/registry.ts";
+import { FREE_ANSWERS } from "../../src/turn/answer-limiter.ts";
+import type { TurnLimits } from "../../src/turn/relay-state.ts";
 import { TurnServer } from "../../src/turn/turn-server.ts";
 import { allocate, assertSuccess, text } from "../conformance/checks.ts";
 import { DEFAULT_LIMITS } from "../conformance/limits.ts";
@@ -17,7 +20,8 @@ import { createSelfSignedCertificate } from "../support/self-signed.ts";
 import { openStreamTransport } from "../support/stream-transport.ts";
 import { LOOPBACK_4, LOOPBACK_6 } from "../support/test-config.ts";
 import { TestCredentials } from "../support/test-credentials.ts";
-import { TurnClient } from "../support/turn-client.ts";
+import { allocateAttributes, TurnClient } from "../support/turn-client.ts";
+import { encodeRequest } from "../support/turn-request.ts";
 
 const CONNECTIONS = { max: 100, maxPerAddress: 100, trustedProxies: [], exemptLoopback: false };
 const QUICK = { firstMessageMs: 200, idleMs: 400 };
@@ -49,6 +53,7 @@ interface Bench {
 async function open(
   options: Partial<TurnStreamsOptions> = {},
   transport: "tcp" | "tls" = "tcp",
+  limits: Partial<TurnLimits> = {},
 ): Promise<Bench> {
   const network = new MemoryNetwork();
   const failures: unknown[] = [];
@@ -58,7 +63,7 @@ async function open(
     allocator: new MemoryRelayAllocator(network, [RELAY_IP, RELAY_IPV6]),
     targets: { judge: () => "allowed" },
     clock: () => performance.now(),
-    limits: DEFAULT_LIMITS,
+    limits: { ...DEFAULT_LIMITS, ...limits },
     isExempt: () => false,
     events: { failed: (error) => failures.push(error) },
   });
@@ -281,6 +286,42 @@ describe("a connection that is of no use is closed in time", () => {
     assertSuccess(await client.createPermission(peer.address), "CreatePermission");
     await client.sendIndication(peer.address, Buffer.alloc(60_000));
     await expect.poll(() => sizes).toEqual([60_000]);
+  });
+});
+
+describe.each(["tcp", "tls"] as const)("over %s who asks without credentials again and again", (kind) => {
+  const burst = 20;
+  const limits = { unauthenticatedBurst: burst, unauthenticatedPerSecond: 0.001 };
+  const answered = ({ turn }: Bench) => turn.counters.unauthenticatedAnswers;
+
+  test("is closed when its own answers and its source's are used up; neighbours at its address are served", async () => {
+    const bench = await open({}, kind, limits);
+    const { client: neighbour } = await openClient(bench);
+    await allocate(neighbour);
+    const before = answered(bench);
+    const { transport } = await openClient(bench);
+    const bare = encodeRequest(METHOD.allocate, allocateAttributes({}), undefined);
+    // In one segment: what comes after the last answer is not read.
+    await transport.sendBytes(Buffer.concat(Array(500).fill(bare)));
+    await transport.closed;
+    expect(answered(bench) - before).toBe(FREE_ANSWERS + burst);
+    expect(bench.turn.counters.drops["rate-limited"]).toBe(1);
+    assertSuccess(await neighbour.refresh(), "Refresh of a neighbour");
+    const { client: newcomer } = await openClient(bench);
+    await allocate(newcomer);
+    for (let i = 1; i < FREE_ANSWERS; i++) assertSuccess(await newcomer.bind(), "Binding");
+    await expectServes(bench);
+  });
+
+  test("stays as long as it authenticates in between", async () => {
+    const bench = await open({}, kind, limits);
+    const { client } = await openClient(bench);
+    await allocate(client);
+    for (let i = 0; i < (FREE_ANSWERS + burst) * 2; i++) {
+      assertSuccess(await client.bind(), "Binding");
+      assertSuccess(await client.refresh(), "Refresh");
+    }
+    expect(bench.turn.counters.drops["rate-limited"]).toBe(0);
   });
 });
 
