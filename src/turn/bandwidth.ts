@@ -86,8 +86,9 @@ export class Bandwidth {
 
   #bucket(bitsPerSecond: number): TokenBucket | undefined {
     if (bitsPerSecond === 0) return undefined;
-    const burstBytes = (bitsPerSecond / 8000) * this.#limits.bandwidthBurstMilliseconds;
-    return new TokenBucket(bitsPerSecond, Math.max(burstBytes, MIN_BURST_BYTES));
+    const bytesPerSecond = bitsPerSecond / 8;
+    const burstBytes = (bytesPerSecond / 1000) * this.#limits.bandwidthBurstMilliseconds;
+    return new TokenBucket(bytesPerSecond, Math.max(burstBytes, MIN_BURST_BYTES));
   }
 }
 

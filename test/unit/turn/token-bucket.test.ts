@@ -1,8 +1,7 @@
 import { expect, it } from "vitest";
 import { TokenBucket } from "../../../src/turn/token-bucket.ts";
 
-const RATE = 800_000;
-const BYTES_PER_SECOND = RATE / 8;
+const BYTES_PER_SECOND = 100_000;
 const BURST = 300_000;
 const PACKET = 1000;
 
@@ -17,7 +16,7 @@ function drain(bucket: TokenBucket, nowMs: number): number {
 }
 
 it("gives its burst at once, then its rate, exactly, over ten minutes of a sender who wants more", () => {
-  const bucket = new TokenBucket(RATE, BURST);
+  const bucket = new TokenBucket(BYTES_PER_SECOND, BURST);
   const startMs = 1_000_000;
   let taken = drain(bucket, startMs);
   expect(taken).toBe(BURST);
@@ -29,18 +28,18 @@ it("gives its burst at once, then its rate, exactly, over ten minutes of a sende
 });
 
 it("saves up no more than the burst, however long it is idle", () => {
-  const bucket = new TokenBucket(RATE, BURST);
+  const bucket = new TokenBucket(BYTES_PER_SECOND, BURST);
   for (const nowMs of [0, 3_600_000, 1e12]) expect(drain(bucket, nowMs)).toBe(BURST);
 });
 
 it("after an idle second it has a second's bytes again", () => {
-  const bucket = new TokenBucket(RATE, BURST);
+  const bucket = new TokenBucket(BYTES_PER_SECOND, BURST);
   drain(bucket, 0);
   expect(drain(bucket, 1000)).toBe(BYTES_PER_SECOND);
 });
 
 it("is full again when nothing is missing any more", () => {
-  const bucket = new TokenBucket(RATE, BURST);
+  const bucket = new TokenBucket(BYTES_PER_SECOND, BURST);
   expect(bucket.isFull(0)).toBe(true);
   bucket.take(BYTES_PER_SECOND, 0);
   expect(bucket.isFull(999)).toBe(false);
@@ -48,7 +47,7 @@ it("is full again when nothing is missing any more", () => {
 });
 
 it("what does not fit takes nothing: a smaller one fits then", () => {
-  const bucket = new TokenBucket(RATE, BURST);
+  const bucket = new TokenBucket(BYTES_PER_SECOND, BURST);
   bucket.take(BURST - PACKET, 0);
   expect(bucket.has(PACKET + 1, 0)).toBe(false);
   expect(bucket.has(PACKET, 0)).toBe(true);
