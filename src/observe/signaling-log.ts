@@ -36,6 +36,11 @@ export function createSignalingLog(logger: Logger): SignalingEvents {
       const errors = describeErrors(report.errors);
       logger.info({ peer, roomKey, to: report.to, state, ...path, ...errors }, "call report");
     },
+    relayTargetRefused({ peer, roomKey }, { address, reason }) {
+      // Every call has private addresses among its candidates; a stranger's address is worth an operator's look.
+      const level = reason === "not-in-room" ? "info" : "debug";
+      logger[level]({ peer, roomKey, address, reason }, "the relay refused a member a target");
+    },
     failed(error) {
       logger.error({ err: error }, "signaling met a defect");
     },

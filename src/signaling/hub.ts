@@ -8,6 +8,7 @@ import { ClientConnection } from "./connection.ts";
 import { closeRoom, dismiss, sweepAwaySeat } from "./departures.ts";
 import { createAnnounce, type HubOptions, type HubState, settle } from "./hub-state.ts";
 import { sweepIceServers } from "./ice-servers.ts";
+import { noticeRefusedTarget } from "./notices.ts";
 import { numbered } from "./outbox.ts";
 import type {
   Connection,
@@ -111,6 +112,12 @@ export class Hub implements RoomControl {
     dismiss(this.#state, seat, "kicked");
     settle(this.#state);
     return true;
+  }
+
+  /** The relay has refused this address to a member, who gets a notice: once per address, and of the first sixteen. */
+  relayTargetRefused(member: MemberId, address: string, reason: string): void {
+    noticeRefusedTarget(this.#state, member, address, reason);
+    settle(this.#state);
   }
 
   /** Ends a room for everyone in it. False: no such room. */

@@ -124,6 +124,8 @@ export interface SignalingEvents {
   requestFailed?(code: ErrorCode): void;
   /** What a member's SDK saw of one connection. */
   callReported?(member: MemberId, report: CallReport): void;
+  /** The relay refused this member a target, and the member was told: the first time for each reason. */
+  relayTargetRefused?(member: MemberId, refused: { readonly address: string; readonly reason: string }): void;
   /** The hub closed a connection with one of its own codes. */
   connectionClosed?(code: number): void;
   /** An observer or a port threw. */

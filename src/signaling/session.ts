@@ -51,6 +51,8 @@ export class Seat {
   iceServersDueAtMs: number;
   /** The newest `ref` that was handled for the seat before its socket dropped. */
   lastRef = 0;
+  /** Relay targets that the member was told are refused, and why. */
+  readonly refusedTargets = new Map<string, string>();
 
   constructor(options: SeatOptions) {
     this.peer = options.peer;

@@ -197,6 +197,7 @@ export class Bench {
       messageForwarded: record("messageForwarded"),
       requestFailed: record("requestFailed"),
       callReported: record("callReported"),
+      relayTargetRefused: record("relayTargetRefused"),
       connectionClosed: record("connectionClosed"),
       failed: record("failed"),
     };
