@@ -14,7 +14,7 @@ import { createRelayLog } from "./observe/relay-log.ts";
 import { createSignalingLog } from "./observe/signaling-log.ts";
 import { Hub } from "./signaling/hub.ts";
 import type { HubPorts, MemberId, SignalingEvents } from "./signaling/ports.ts";
-import { isLoopback, urlHost } from "./stun/address.ts";
+import { formatIp, isLoopback, urlHost } from "./stun/address.ts";
 import type { TurnEvents } from "./turn/ports.ts";
 import { createRelayTargetPolicy } from "./turn/relay-target-policy.ts";
 import { TurnServer } from "./turn/turn-server.ts";
@@ -40,7 +40,13 @@ export interface Assembly {
 export function assemble(options: AssemblyOptions): Assembly {
   const { config, logger } = options;
   const metrics = createMetrics();
-  const relayEvents = fanOut<TurnEvents>([metrics.relayEvents, createRelayLog(logger)]);
+  const tellMember: TurnEvents = {
+    targetRefused({ roomKey, peer }, target, reason) {
+      if (roomKey === undefined || peer === undefined) return;
+      hub.relayTargetRefused({ roomKey, peer }, formatIp(target), reason);
+    },
+  };
+  const relayEvents = fanOut<TurnEvents>([metrics.relayEvents, createRelayLog(logger), tellMember]);
   const turn = createRelay(options, relayEvents, (member) => hub.hasSeat(member));
   // Leave, kick or close a room, and its allocations end with it; its credentials are refused from then on.
   const endRelay: SignalingEvents = {
@@ -79,6 +85,7 @@ function createRelay(
   const relayIps = relayAddresses.flatMap(({ bindIp, relayedIp }) => [bindIp, relayedIp]);
   return new TurnServer({
     realm,
+    relayTo: config.relayTo,
     credentials: createCredentialVerifier({ secrets, users, realm, nowSeconds, hasSeat }),
     allocator: new DgramRelayAllocator(relayAddresses, config.relayPorts),
     targets: createRelayTargetPolicy({
@@ -113,6 +120,7 @@ function createHub(
       const iceServers = buildIceServers({ host, hostIsPublic, ports: turnPorts() }, credential);
       return { iceServers, expiresAt };
     },
+    iceSignalled: (from, to, ice) => turn.iceSignalled(from, to, ice),
     lastRelayedAt: ({ peer, roomKey }) => turn.lastRelayedAtMs(roomUser(peer, roomKey)),
     ...(authorize !== undefined && { authorize }),
     events,

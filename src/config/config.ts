@@ -30,6 +30,8 @@ export interface Config {
   /** In a room of two `leave` clears the room; default: roomSize === 2. */
   readonly clearOnLeave: boolean;
   readonly resumeSeconds: number;
+  /** Where the credentials of a room relay to: to the other members of that room, or wherever the network rules let everybody. */
+  readonly relayTo: "room" | "public";
   readonly allowRelayTo: readonly Cidr[];
   readonly denyRelayTo: readonly Cidr[];
   /** Opens the private ranges as relay targets. */

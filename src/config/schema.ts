@@ -238,6 +238,11 @@ export const schema = z.strictObject(
       name: "ttl",
       about: "how long the credentials of a join reply live; fresh ones are pushed in time",
     }),
+    relayTo: setting(oneOf(["room", "public"]).default("room"), {
+      group: "TURN",
+      value: "room|public",
+      about: "a room's credentials relay to its members only, or to any public address",
+    }),
     allowRelayTo: setting(list(cidr()).default([]), {
       group: "TURN",
       value: "cidr",

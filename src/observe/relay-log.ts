@@ -14,8 +14,8 @@ export function createRelayLog(logger: Logger): TurnEvents {
       const carried = { sentPackets, sentBytes, receivedPackets, receivedBytes };
       logger.info({ ...describe(allocation), why, ...carried }, "allocation closed");
     },
-    targetRefused(allocation, target) {
-      logger.debug({ ...describe(allocation), target: formatIp(target) }, "relay target refused");
+    targetRefused(allocation, target, reason) {
+      logger.debug({ ...describe(allocation), target: formatIp(target), reason }, "relay target refused");
     },
     failed(error) {
       logger.error({ err: error }, "the relay met a defect");

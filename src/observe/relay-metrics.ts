@@ -37,7 +37,8 @@ export function registerRelayEvents(registry: Registry): TurnEvents {
   });
   const targetsRefused = new Counter({
     name: "turnpike_relay_targets_refused_total",
-    help: "Relay targets refused by the policy.",
+    help: "Requests for a relay target that was refused, by reason.",
+    labelNames: ["reason"],
     registers,
   });
   const defects = new Counter({
@@ -51,7 +52,7 @@ export function registerRelayEvents(registry: Registry): TurnEvents {
     requestAnswered(method, errorCode) {
       requests.inc({ method: METHOD_NAMES.get(method) ?? "other", code: errorCode ?? 0 });
     },
-    targetRefused: () => targetsRefused.inc(),
+    targetRefused: (_allocation, _target, reason) => targetsRefused.inc({ reason }),
     failed: () => defects.inc(),
   };
 }

@@ -18,6 +18,7 @@ import type {
   RelayTargetVerdict,
   TurnUser,
 } from "./ports.ts";
+import type { TokenBucket } from "./token-bucket.ts";
 
 /** RFC 8656 section 9: the permission lifetime is 300 seconds. */
 export const PERMISSION_LIFETIME_MS = 300_000;
@@ -37,14 +38,32 @@ export interface AddressError {
   readonly code: 440 | 508;
 }
 
-/** Lets packets pass to and from every port of one IP address. */
+/** A port from which a member of the room has proved to be there. */
+export interface ProvenPort {
+  readonly port: number;
+  readonly peer: string;
+}
+
+/** Lets packets pass to and from every port of one IP address; STUN Binding alone where it is neither open nor proven. */
 export interface Permission {
   readonly ip: IpAddress;
   /** The relayed address that it belongs to: nothing passes when that one is over. */
   readonly relay: AllocationRelay;
   /** Fixed when it was installed: never "denied". */
   readonly verdict: Exclude<RelayTargetVerdict, "denied">;
+  /** Everything passes, to and from every port. */
+  isOpen: boolean;
+  /** Everything passes to and from these ports. As long as the permission lives, and no longer. */
+  provenPorts: ProvenPort[];
   expiresAtMs: number;
+}
+
+/** A target that may be relayed to, and the relayed address that does. */
+export interface PermittedTarget {
+  readonly address: IpAddress;
+  readonly relay: AllocationRelay;
+  readonly verdict: Permission["verdict"];
+  readonly isOpen: boolean;
 }
 
 export interface ChannelBinding {
@@ -91,6 +110,8 @@ export class Allocation implements RelayCounts {
   readonly buckets: Buckets;
   /** When it last carried a packet; at first, when it was made. */
   lastRelayedAtMs: number;
+  /** Of messages that may prove something; made when there is the first one. */
+  proofTries: TokenBucket | undefined;
   sentPackets = 0;
   sentBytes = 0;
   receivedPackets = 0;
@@ -165,14 +186,15 @@ export class Allocation implements RelayCounts {
   }
 
   /** Installs or refreshes the permission for this address (RFC 8656 section 9). */
-  permit(relay: AllocationRelay, ip: IpAddress, verdict: Permission["verdict"], nowMs: number): Permission {
+  permit({ address: ip, relay, verdict, isOpen }: PermittedTarget, nowMs: number): Permission {
     const expiresAtMs = nowMs + PERMISSION_LIFETIME_MS;
     const known = this.permissions.find((permission) => sameIp(permission.ip, ip));
     if (known !== undefined) {
+      known.isOpen = isOpen;
       known.expiresAtMs = expiresAtMs;
       return known;
     }
-    const permission = { ip, relay, verdict, expiresAtMs };
+    const permission: Permission = { ip, relay, verdict, isOpen, provenPorts: [], expiresAtMs };
     this.permissions.push(permission);
     // A channel may have outlived the permission that it was bound with.
     for (const channel of this.channels) {
@@ -203,6 +225,13 @@ export class Allocation implements RelayCounts {
 /** Whether packets may pass by it. */
 export function isLive(permission: Permission, nowMs: number): boolean {
   return permission.expiresAtMs > nowMs && permission.relay.expiresAtMs > nowMs;
+}
+
+/** Whether everything passes to and from this port of the permitted address. */
+export function isOpenAt({ isOpen, provenPorts }: Permission, port: number): boolean {
+  if (isOpen) return true;
+  for (const proven of provenPorts) if (proven.port === port) return true;
+  return false;
 }
 
 function removeWhere<Item>(list: Item[], isMeant: (item: Item) => boolean): void {

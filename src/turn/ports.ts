@@ -119,6 +119,13 @@ export interface RelayTargetPolicy {
   judge(target: IpAddress): RelayTargetVerdict;
 }
 
+/** Why a target was refused. */
+export type RefusalReason =
+  /** Its network is closed: private, loopback, ours, or closed by the operator. */
+  | "denied-network"
+  /** No other member of the room is there, as far as signaling and the relay have shown. */
+  | "not-in-room";
+
 /** Why an allocation ended. */
 export type AllocationEnd =
   | "refresh-zero"
@@ -141,8 +148,10 @@ export type DropReason =
   | "no-channel"
   /** From or to an address of our own that is no live relayed address. */
   | "own-address"
-  /** Between two members of different rooms. */
+  /** Between two members of different rooms, or from a member to itself. */
   | "other-room"
+  /** To or from an address that a member claims and that has not proved to be in the call: no STUN Binding, or too much of it. */
+  | "unproven-target"
   /** A client over TCP or TLS does not read what is relayed to it. */
   | "slow-reader"
   /** It would not fit into one datagram, or into one message to the client. */
@@ -177,8 +186,8 @@ export interface TurnEvents {
   allocationClosed?(allocation: AllocationSummary, why: AllocationEnd, counts: Readonly<RelayCounts>): void;
   /** `errorCode` is undefined for a success. */
   requestAnswered?(method: number, errorCode: number | undefined): void;
-  /** The policy refused a target. */
-  targetRefused?(allocation: AllocationSummary, target: IpAddress): void;
+  /** Policy refused a target. */
+  targetRefused?(allocation: AllocationSummary, target: IpAddress, reason: RefusalReason): void;
   /** An observer threw, or the relay met a defect of its own while handling one packet. */
   failed?(error: unknown): void;
 }

@@ -4,6 +4,7 @@ import type { IpAddress } from "../stun/address.ts";
 import type { Allocation, AllocationRelay } from "./allocation.ts";
 import type { AllocationTable } from "./allocation-table.ts";
 import type { Bandwidth, BandwidthLimits } from "./bandwidth.ts";
+import type { ClaimLedger } from "./claim-ledger.ts";
 import type {
   AllocationEnd,
   DropReason,
@@ -14,6 +15,7 @@ import type {
   TurnEvents,
 } from "./ports.ts";
 import type { Reservations } from "./reservations.ts";
+import type { RoomTargets } from "./room-targets.ts";
 
 export interface TurnLimits extends BandwidthLimits {
   readonly maxAllocations: number;
@@ -37,6 +39,9 @@ export interface TurnCounters extends RelayCounts {
 export interface RelayState {
   readonly allocator: RelayAllocator;
   readonly targets: RelayTargetPolicy;
+  /** Who is where in each room; undefined: a room's credentials are judged as all others are. */
+  readonly rooms: RoomTargets | undefined;
+  readonly ledger: ClaimLedger;
   readonly clock: MonotonicClock;
   readonly limits: TurnLimits;
   /** Clients on whom no limit per source and none on bandwidth lies (loopback under --dev). */
@@ -83,6 +88,7 @@ export function createTurnCounters(): TurnCounters {
       "no-channel": 0,
       "own-address": 0,
       "other-room": 0,
+      "unproven-target": 0,
       "slow-reader": 0,
       "too-large": 0,
       "allocation-bandwidth": 0,

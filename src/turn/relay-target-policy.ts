@@ -76,6 +76,11 @@ export function createRelayTargetPolicy(options: RelayTargetOptions): RelayTarge
   return { judge };
 }
 
+/** The one address that packets to this one end at: an IPv4 address in all its IPv6 forms is the same host. */
+export function canonicalIp(ip: IpAddress): IpAddress {
+  return embeddedIpv4(ip).at(-1) ?? ip;
+}
+
 /** The IPv4 addresses that an IPv6 address stands for: RFC 4291 (mapped, compatible), 6052 (NAT64), 3056 (6to4), 4380 (Teredo). */
 function embeddedIpv4(ip: IpAddress): IpAddress[] {
   if (ip.family === 4) return [];

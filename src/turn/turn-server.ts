@@ -22,6 +22,7 @@ import { allocationOf, authenticate } from "./authenticate.ts";
 import { Bandwidth } from "./bandwidth.ts";
 import { Challenge } from "./challenge.ts";
 import { startsChannelData } from "./channel-data.ts";
+import { ClaimLedger } from "./claim-ledger.ts";
 import { encodeAnswer } from "./encode-answer.ts";
 import { handleAllocate } from "./handlers/allocate.ts";
 import { handleChannelBind } from "./handlers/channel-bind.ts";
@@ -38,6 +39,8 @@ import {
   type TurnCounters,
 } from "./relay-state.ts";
 import { Reservations } from "./reservations.ts";
+import { type RoomMember, RoomTargets, type SignalledIce } from "./room-targets.ts";
+import { reviewRoom } from "./unproven-target.ts";
 
 /** The comprehension-required attributes that this server acts on; others below 0x8000 are answered with 420. */
 const UNDERSTOOD: ReadonlySet<number> = new Set([
@@ -65,6 +68,8 @@ export type TurnServerOptions = Pick<
 > & {
   readonly realm: string;
   readonly credentials: CredentialVerifier;
+  /** Where a room's credentials relay to. Default "room": to its members. "public": wherever `targets` lets everybody. */
+  readonly relayTo?: "room" | "public";
   readonly events: TurnEvents;
 };
 
@@ -75,10 +80,13 @@ export class TurnServer {
   readonly #limiter: AnswerLimiter;
 
   constructor(options: TurnServerOptions) {
-    const { realm, allocator, targets, clock, limits, isExempt } = options;
+    const { realm, allocator, targets, clock, limits, isExempt, relayTo = "room" } = options;
+    const ledger = new ClaimLedger();
     this.#state = {
       allocator,
       targets,
+      rooms: relayTo === "room" ? new RoomTargets(targets, ledger) : undefined,
+      ledger,
       clock,
       limits,
       isExempt,
@@ -142,11 +150,20 @@ export class TurnServer {
     }
     this.#state.reservations.sweep(nowMs);
     this.#state.bandwidth.sweep(nowMs);
+    this.#state.ledger.sweep(nowMs);
   }
 
-  /** A member has left its room: its allocations end, those that are being made too, and what it has reserved. */
+  /** A member who has a seat signals addresses and ICE passwords to another one: what that one's checks will need. */
+  iceSignalled(from: RoomMember, to: string, ice: SignalledIce): void {
+    this.#state.rooms?.iceSignalled(from, to, ice);
+  }
+
+  /**
+   * A member has left its room: its allocations end, those that are being made too, and what it has reserved. Others of the room
+   * reach its addresses no more.
+   */
   closeMember(roomKey: string, peer: string): void {
-    const { table, reservations } = this.#state;
+    const { table, reservations, rooms } = this.#state;
     const isMember = ({ room }: TurnUser) => room?.roomKey === roomKey && room.peer === peer;
     for (const { user, link, pending } of table.openings) {
       if (isMember(user) && link.holding === pending) abandonOpening(link);
@@ -155,6 +172,8 @@ export class TurnServer {
       if (isMember(allocation.user)) closeAllocation(this.#state, allocation, "room-left");
     }
     reservations.dropOf(isMember);
+    rooms?.forget({ roomKey, peer });
+    reviewRoom(this.#state, roomKey, peer);
   }
 
   /** When, by the clock, a packet was last relayed for this user; undefined for one without an allocation. */
@@ -217,6 +236,7 @@ export class TurnServer {
     if (!authentication.ok) return this.#refuseUnauthenticated(link, message, authentication.code);
     if (link.connection !== undefined) link.connection.unauthenticatedAnswers = 0;
     const { username, user, key, algorithm, integrity } = authentication;
+    if (user.room !== undefined) this.#state.rooms?.clientSeen(user.room, link.remote);
     const request: AuthenticatedRequest = { link, message, username, user, key, algorithm, nowMs };
     this.#dispatch(request, allocation, (answer) => {
       link.send(encodeAnswer(message, answer, { integrity, key }));

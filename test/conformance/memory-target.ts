@@ -11,6 +11,7 @@ import { MemoryListener, MemoryRelayAllocator } from "../support/memory-relay.ts
 import { TestCredentials } from "../support/test-credentials.ts";
 import { TurnClient } from "../support/turn-client.ts";
 import { DEFAULT_LIMITS } from "./limits.ts";
+import { createRoomControls } from "./room-controls.ts";
 import {
   ALICE,
   BOB,
@@ -56,7 +57,7 @@ export interface MemoryTarget {
 /** What no rule asks for. */
 export interface MemoryOptions {
   readonly realm?: string;
-  /** Everybody is a member of this room. */
+  /** Everybody is this member of this room, and relays as one of `relayTo: "public"` does. */
   readonly room?: NonNullable<TurnUser["room"]>;
   /** What the relay takes the clients' links for. */
   readonly transport?: ClientTransport;
@@ -75,6 +76,7 @@ export function openMemoryTarget(
   const answers = new Map<string, number>();
   const turn = new TurnServer({
     realm,
+    relayTo: room === undefined ? "room" : "public",
     credentials,
     allocator,
     targets: createRelayTargetPolicy({
@@ -102,8 +104,8 @@ export function openMemoryTarget(
   const target: Target = {
     alice: ALICE,
     bob: BOB,
-    async client({ family = 4, host = 0, as = ALICE } = {}) {
-      const endpoint = network.open(CLIENTS[family][host] as IpAddress);
+    async client({ family = 4, host = 0, as = ALICE, ip: own = CLIENTS[family][host] as IpAddress } = {}) {
+      const endpoint = network.open(own);
       return new TurnClient(transportTo(target.serverAddress(family), endpoint), as, 100);
     },
     peer: async ({ family = 4, host = 0 } = {}) =>
@@ -112,6 +114,7 @@ export function openMemoryTarget(
     isFree: async (address) => network.isFree(address),
     endpointAt: async (ip) => peerAt(network.open(ip), 100),
     controls: {
+      ...createRoomControls(turn, credentials),
       advance(seconds) {
         nowMs += seconds * 1000;
       },

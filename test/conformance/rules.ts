@@ -5,6 +5,7 @@ import { ALLOCATE_RULES } from "./rules/allocate.ts";
 import { AUTHENTICATION_RULES } from "./rules/authentication.ts";
 import { BINDING_RULES } from "./rules/binding.ts";
 import { CHANNEL_RULES } from "./rules/channel.ts";
+import { CLOSED_RELAY_RULES } from "./rules/closed-relay.ts";
 import { DATA_RULES } from "./rules/data.ts";
 import { DENY_LIST_RULES } from "./rules/deny-list.ts";
 import { DUAL_ALLOCATION_RULES } from "./rules/dual-allocation.ts";
@@ -33,6 +34,7 @@ export const RULES: readonly Rule[] = [
   ...DATA_RULES,
   ...OWN_ADDRESS_RULES,
   ...DENY_LIST_RULES,
+  ...CLOSED_RELAY_RULES,
   ...LIMIT_RULES,
   ...HOSTILE_RULES,
 ];

@@ -21,6 +21,7 @@ import { TestCredentials } from "../support/test-credentials.ts";
 import { TurnClient } from "../support/turn-client.ts";
 import { isUdpAddressFree, openUdpEndpoint } from "../support/udp-endpoint.ts";
 import { DEFAULT_LIMITS } from "./limits.ts";
+import { createRoomControls } from "./room-controls.ts";
 import { ALICE, BOB, CAROL, type Need, peerAt, REALM, type Target, type TargetSettings } from "./target.ts";
 
 const LOOPBACK_IPV6 = ip("::1");
@@ -93,6 +94,7 @@ export async function openSocketTarget(
 
 function createControls(turn: TurnServer, credentials: TestCredentials): Target["controls"] {
   return {
+    ...createRoomControls(turn, credentials),
     advance() {
       throw new Error("the clock over sockets is the real one");
     },
@@ -121,10 +123,10 @@ export function createPlaces(
   return {
     alice: ALICE,
     bob: BOB,
-    async client({ family = 4, host = 0, as = ALICE } = {}) {
+    async client({ family = 4, host = 0, as = ALICE, ip: own } = {}) {
       // IPv6 has one address on loopback: the other host comes over IPv4.
-      const over = host === 1 ? 4 : family;
-      const from = over === 4 ? (CLIENTS_IPV4[host] as IpAddress) : LOOPBACK_IPV6;
+      const over = own?.family ?? (host === 1 ? 4 : family);
+      const from = own ?? (over === 4 ? (CLIENTS_IPV4[host] as IpAddress) : LOOPBACK_IPV6);
       return new TurnClient(await connect(serverAddress(over), from), as, patienceMs);
     },
     async peer({ family = 4, host = 0 } = {}) {

@@ -3,6 +3,7 @@
 import type { IpAddress, IpFamily, TransportAddress } from "../../src/stun/address.ts";
 import type { DropReason } from "../../src/turn/ports.ts";
 import type { TurnLimits } from "../../src/turn/relay-state.ts";
+import type { SignalledIce } from "../../src/turn/room-targets.ts";
 import type { Endpoint } from "../support/endpoint.ts";
 import { Mailbox } from "../support/mailbox.ts";
 import type { TurnClient } from "../support/turn-client.ts";
@@ -38,7 +39,16 @@ export interface Peer {
   close(): Promise<void>;
 }
 
-export interface TargetControls {
+/** Rooms, as signaling would have them: whoever has not left has a seat. */
+export interface RoomControls {
+  /** Credentials of a member. */
+  member(room: string, peer: string): Credentials;
+  /** What a member signals to another one. */
+  signal(room: string, from: string, to: string, ice: Partial<SignalledIce>): void;
+  leave(room: string, peer: string): void;
+}
+
+export interface TargetControls extends RoomControls {
   /** Moves the server's clock; only where the target offers "clock". */
   advance(seconds: number): void;
   /** What the server does once a second. */
@@ -60,11 +70,17 @@ export interface PlaceOptions {
   readonly host?: 0 | 1;
 }
 
+export interface ClientOptions extends PlaceOptions {
+  readonly as?: Credentials;
+  /** In the place of `host`: the IP address that it has. */
+  readonly ip?: IpAddress;
+}
+
 export interface Target {
   readonly alice: Credentials;
   readonly bob: Credentials;
   /** A client on a 5-tuple of its own; Alice unless told otherwise. */
-  client(options?: PlaceOptions & { readonly as?: Credentials }): Promise<TurnClient>;
+  client(options?: ClientOptions): Promise<TurnClient>;
   /** A peer that the server is willing to relay to. */
   peer(options?: PlaceOptions): Promise<Peer>;
   /** Where clients send to. */

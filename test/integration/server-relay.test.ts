@@ -147,7 +147,7 @@ test("a member has its own quota, and users outside of rooms have theirs", async
 });
 
 test("a seat waits for its member as long as packets are relayed for it", async () => {
-  const bench = await start(testConfig({ resumeSeconds: 1 }));
+  const bench = await start(testConfig({ resumeSeconds: 1, relayTo: "public" }));
   const member = await SignalingClient.open(bench.url);
   const iceServer = (await member.join("blue-fox")).iceServers.find(
     ({ credential }) => credential !== undefined,

@@ -50,6 +50,7 @@ const CONFIG: Config = {
   createOnJoin: true,
   clearOnLeave: true,
   resumeSeconds: 15,
+  relayTo: "room",
   allowRelayTo: [],
   denyRelayTo: [],
   lan: false,

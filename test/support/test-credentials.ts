@@ -5,11 +5,20 @@ import { userhash } from "../../src/stun/password-algorithm.ts";
 import type { CredentialVerifier, TurnUser } from "../../src/turn/ports.ts";
 import type { Credentials } from "./turn-request.ts";
 
+const MEMBER = /^r\.(\w+)\.(\w+)$/;
+const MEMBER_PASSWORD = "a member's password";
+
+/** Of whoever has a seat in this room: everybody who has not left it. */
+export function memberOf(room: string, peer: string): Credentials {
+  return { username: `r.${peer}.${room}`, password: MEMBER_PASSWORD };
+}
+
 export class TestCredentials implements CredentialVerifier {
   readonly #realm: string;
   readonly #passwords: Map<string, string>;
   readonly #lasting: ReadonlySet<string>;
   readonly #room: TurnUser["room"];
+  readonly #left = new Set<string>();
   #areExpired = false;
 
   constructor(
@@ -25,13 +34,31 @@ export class TestCredentials implements CredentialVerifier {
   }
 
   findUser(username: string): TurnUser | undefined {
+    const member = MEMBER.exec(username);
+    if (member !== null) return this.#findMember(username, member);
     const password = this.#passwords.get(username);
     if (password === undefined || (this.#areExpired && !this.#lasting.has(username))) return undefined;
-    const keys = {
+    return {
+      userId: username,
+      keys: this.#keysOf(username, password),
+      ...(this.#room && { room: this.#room }),
+    };
+  }
+
+  #findMember(username: string, [, peer = "", roomKey = ""]: RegExpExecArray): TurnUser | undefined {
+    if (this.#left.has(username)) return undefined;
+    return { userId: username, keys: this.#keysOf(username, MEMBER_PASSWORD), room: { roomKey, peer } };
+  }
+
+  #keysOf(username: string, password: string): TurnUser["keys"] {
+    return {
       md5: [longTermKey(username, this.#realm, password)],
       sha256: [longTermKey(username, this.#realm, password, "sha256")],
     };
-    return { userId: username, keys, ...(this.#room && { room: this.#room }) };
+  }
+
+  leave(room: string, peer: string): void {
+    this.#left.add(memberOf(room, peer).username);
   }
 
   usernameOf(hash: Uint8Array): string | undefined {

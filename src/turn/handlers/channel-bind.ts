@@ -33,7 +33,6 @@ export function handleChannelBind(
 
   const judged = judgeTarget(state, allocation, address);
   if (typeof judged === "number") return failure(judged);
-  const { relay, verdict } = judged;
 
   // No room for it: 508.
   const { limits } = state;
@@ -43,13 +42,13 @@ export function handleChannelBind(
     return failure(508);
 
   // ChannelBind installs or refreshes the permission too.
-  const permission = allocation.permit(relay, address, verdict, nowMs);
+  const permission = allocation.permit(judged, nowMs);
   const expiresAtMs = nowMs + CHANNEL_LIFETIME_MS;
   if (known !== undefined) {
     known.permission = permission;
     known.expiresAtMs = expiresAtMs;
   } else {
-    const destination = relay.socket.destination(withPort(address, address.port));
+    const destination = judged.relay.socket.destination(withPort(address, address.port));
     allocation.channels.push({ number, destination, permission, expiresAtMs });
   }
   return success();

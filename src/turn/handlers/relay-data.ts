@@ -7,14 +7,15 @@ import type { TransportAddress } from "../../stun/address.ts";
 import { readXorAddress } from "../../stun/attributes.ts";
 import { findAttribute, type StunMessage } from "../../stun/message.ts";
 import { ATTRIBUTE } from "../../stun/registry.ts";
-import { type Allocation, isLive, type Permission } from "../allocation.ts";
+import { type Allocation, isLive, isOpenAt, type Permission } from "../allocation.ts";
 import { allocationOf } from "../authenticate.ts";
 import { takeBandwidth, takeOwnBandwidth } from "../bandwidth.ts";
 import { CHANNEL_DATA_HEADER_BYTES } from "../channel-data.ts";
 import { encodeDataIndication } from "../data-indication.ts";
 import { fitsChannelData, fitsDatagram, fitsDataIndication } from "../packet-size.ts";
-import type { ClientLink, DropReason, RelayDestination } from "../ports.ts";
+import type { ClientLink, DropReason, RelayDestination, TurnUser } from "../ports.ts";
 import type { RelayState } from "../relay-state.ts";
+import { mayReceiveUnproven, maySendUnproven } from "../unproven-target.ts";
 
 /** ChannelData in buffer[start, end), header included (section 12.6). */
 export function receiveChannelData(
@@ -73,6 +74,11 @@ export function receiveFromRelayTarget(
   if (permission === undefined) return drop(state, "no-permission");
   // Our own clients are reached inside the process: whoever sends from our address by a socket is something else on this machine.
   if (permission.verdict === "own") return drop(state, "own-address");
+  if (
+    !isOpenAt(permission, source.port) &&
+    !mayReceiveUnproven(state, allocation, permission, source, buffer, start, end, nowMs)
+  )
+    return drop(state, "unproven-target");
   if (!takeBandwidth(state.counters, allocation.buckets, end - start, nowMs)) return;
   deliverToClient(state, allocation, source, buffer, start, end, nowMs);
 }
@@ -88,14 +94,20 @@ function sendToTarget(
   nowMs: number,
 ): void {
   const { socket } = permission.relay;
+  const { address } = destination;
   // A client over a stream can hand over more than a datagram holds.
-  if (!fitsDatagram(end - start, destination.address.family)) return drop(state, "too-large");
+  if (!fitsDatagram(end - start, address.family)) return drop(state, "too-large");
   if (permission.verdict !== "allowed") {
-    const other = state.table.atRelayedAddress(destination.address);
+    const other = state.table.atRelayedAddress(address);
     if (other !== undefined)
       return sendInside(state, allocation, socket.relayedAddress, other, buffer, start, end, nowMs);
     if (permission.verdict === "own") return drop(state, "own-address");
   }
+  if (
+    !isOpenAt(permission, address.port) &&
+    !maySendUnproven(state, allocation, permission, address, buffer, start, end, nowMs)
+  )
+    return drop(state, "unproven-target");
   if (!takeBandwidth(state.counters, allocation.buckets, end - start, nowMs)) return;
   countSent(state, allocation, end - start, nowMs);
   socket.send(destination, buffer, start, end);
@@ -112,7 +124,7 @@ function sendInside(
   end: number,
   nowMs: number,
 ): void {
-  if (from.user.room?.roomKey !== to.user.room?.roomKey) return drop(state, "other-room");
+  if (!mayMeetInside(state, from.user, to.user)) return drop(state, "other-room");
   if (!takeBandwidth(state.counters, from.buckets, end - start, nowMs)) return;
   countSent(state, from, end - start, nowMs);
   if (to.expiresAtMs <= nowMs) return drop(state, "no-allocation");
@@ -120,6 +132,12 @@ function sendInside(
   if (!takeOwnBandwidth(state.counters, to.buckets, end - start, nowMs)) return;
   state.counters.insidePackets++;
   deliverToClient(state, to, source, buffer, start, end, nowMs);
+}
+
+/** Two members of one room; or two clients without a room, which no room's member reaches. */
+function mayMeetInside({ rooms }: RelayState, { room: from }: TurnUser, { room: to }: TurnUser): boolean {
+  if (from === undefined || to === undefined) return from === to;
+  return from.roomKey === to.roomKey && (from.peer !== to.peer || rooms === undefined);
 }
 
 function deliverToClient(

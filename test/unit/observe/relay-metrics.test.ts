@@ -36,6 +36,7 @@ test("the relay's metrics show what the relay counts and announces", async () =>
   events.requestAnswered?.(METHOD.allocate, undefined);
   events.requestAnswered?.(METHOD.allocate, 401);
   events.requestAnswered?.(0x123, 400);
+  events.targetRefused?.(ALLOCATION, address("89.160.20.1", 0), "not-in-room");
   counters.sentPackets = 10;
   counters.sentBytes = 1000;
   counters.receivedPackets = 20;
@@ -49,6 +50,7 @@ test("the relay's metrics show what the relay counts and announces", async () =>
     'turnpike_stun_requests_total{method="allocate",code="0"} 1',
     'turnpike_stun_requests_total{method="allocate",code="401"} 1',
     'turnpike_stun_requests_total{method="other",code="400"} 1',
+    'turnpike_relay_targets_refused_total{reason="not-in-room"} 1',
     'turnpike_relayed_packets_total{direction="sent"} 10',
     'turnpike_relayed_bytes_total{direction="sent"} 1000',
     'turnpike_relayed_packets_total{direction="received"} 20',
@@ -87,7 +89,7 @@ test("no metric has a label with a user, a room or an address", async () => {
   const events = registerRelayEvents(registry);
   registerRelayTotals(registry, { allocationCount: 0, counters });
   events.allocationCreated?.(ALLOCATION);
-  events.targetRefused?.(ALLOCATION, address("10.0.0.1", 0));
+  events.targetRefused?.(ALLOCATION, address("10.0.0.1", 0), "denied-network");
   events.allocationClosed?.(ALLOCATION, "expired", counters);
   expect(await registry.metrics()).not.toMatch(/peer-1|room-1|198\.51|203\.0|10\.0\.0/);
 });

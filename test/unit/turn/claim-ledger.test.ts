@@ -1,0 +1,107 @@
+import { randomBytes } from "node:crypto";
+import { expect, test } from "vitest";
+import { ipv4FromWord, parseIp, type TransportAddress, withPort } from "../../../src/stun/address.ts";
+import { ClaimLedger, MAX_CLAIM_PACKETS } from "../../../src/turn/claim-ledger.ts";
+
+const HOUR_MS = 3_600_000;
+const START_MS = 1_000_000;
+const PER_SECOND = 50;
+
+function at(text: string, port = 5000): TransportAddress {
+  const ip = parseIp(text);
+  if (ip === undefined) throw new Error(`not an address: ${text}`);
+  return withPort(ip, port);
+}
+
+const TARGET = at("89.160.20.1");
+
+/** Asks every ten milliseconds; when what was let go went out. */
+function flood(ledger: ClaimLedger, seconds: number, targets = [TARGET], startMs = START_MS): number[] {
+  const sentAtMs: number[] = [];
+  for (let tick = 0; tick < seconds * 100; tick++) {
+    const nowMs = startMs + tick * 10;
+    for (const target of targets) if (ledger.take(target, randomBytes(12), nowMs)) sentAtMs.push(nowMs);
+  }
+  return sentAtMs;
+}
+
+test("to one address go 200 in all, and no more than 50 in any second", () => {
+  const sentAtMs = flood(new ClaimLedger(), 30);
+  expect(sentAtMs).toHaveLength(MAX_CLAIM_PACKETS);
+  for (const [i, fromMs] of sentAtMs.entries()) {
+    const within = sentAtMs.slice(i).filter((sentMs) => sentMs - fromMs < 1000);
+    expect(within.length).toBeLessThanOrEqual(PER_SECOND);
+  }
+});
+
+test("every port and every form of an address is the same address; another one is not", () => {
+  const ledger = new ClaimLedger();
+  const forms = ["89.160.20.1", "64:ff9b::59a0:1401", "2002:59a0:1401::7", "::ffff:89.160.20.1"];
+  const targets = forms.flatMap((form) => [at(form, 1), at(form, 65_535)]);
+  expect(flood(ledger, 30, targets)).toHaveLength(MAX_CLAIM_PACKETS);
+  expect(ledger.take(at("89.160.20.2"), randomBytes(12), START_MS)).toBe(true);
+});
+
+test("an hour after the last packet it is forgotten, swept or not; not before", () => {
+  for (const isSwept of [true, false]) {
+    const ledger = new ClaimLedger();
+    const lastMs = Number(flood(ledger, 30).at(-1));
+    const sweep = (nowMs: number) => isSwept && ledger.sweep(nowMs);
+    sweep(lastMs + HOUR_MS - 1);
+    expect(ledger.take(TARGET, randomBytes(12), lastMs + HOUR_MS - 1)).toBe(false);
+    sweep(lastMs + HOUR_MS);
+    expect(ledger.isClear(TARGET)).toBe(isSwept);
+    expect(ledger.take(TARGET, randomBytes(12), lastMs + HOUR_MS)).toBe(true);
+  }
+});
+
+test("a port that is proved is struck out; what went to others is still held against the address", () => {
+  const ledger = new ClaimLedger();
+  const [proved, other] = [at("89.160.20.1", 1), at("89.160.20.1", 2)];
+  const ids = Array.from({ length: 10 }, () => randomBytes(12));
+  for (const [i, id] of ids.entries()) ledger.take(i < 7 ? proved : other, id, START_MS);
+  ledger.strikeOut(proved);
+  expect(ids.map((id) => ledger.wentToIp(TARGET, id))).toEqual(ids.map((_, i) => i >= 7));
+  expect(ledger.isClear(TARGET)).toBe(false);
+  expect(flood(ledger, 30, [other])).toHaveLength(MAX_CLAIM_PACKETS - 3);
+  ledger.strikeOut(other);
+  expect(ledger.isClear(TARGET)).toBe(true);
+  ledger.strikeOut(other);
+  expect(flood(ledger, 30)).toHaveLength(MAX_CLAIM_PACKETS);
+});
+
+test("whoever proves one port over and over gets nothing more for another", () => {
+  const ledger = new ClaimLedger();
+  const [own, victims] = [at("89.160.20.1", 1), at("89.160.20.1", 2)];
+  let arrived = 0;
+  for (let second = 0; second < 60; second++) {
+    arrived += flood(ledger, 1, [victims], START_MS + second * 1000).length;
+    ledger.take(own, randomBytes(12), START_MS + second * 1000);
+    ledger.strikeOut(own);
+  }
+  expect(arrived).toBe(MAX_CLAIM_PACKETS);
+});
+
+test("knows what went where, by port and by address", () => {
+  const ledger = new ClaimLedger();
+  const id = randomBytes(12);
+  expect(ledger.wentTo(TARGET, id)).toBe(false);
+  ledger.take(TARGET, id, START_MS);
+  expect(ledger.wentTo(TARGET, Uint8Array.from(id))).toBe(true);
+  expect(ledger.wentTo(at("89.160.20.1", 5001), id)).toBe(false);
+  expect(ledger.wentToIp(at("64:ff9b::59a0:1401", 5001), id)).toBe(true);
+  expect(ledger.wentToIp(TARGET, randomBytes(12))).toBe(false);
+  expect(ledger.wentTo(at("89.160.20.2"), id)).toBe(false);
+});
+
+test("is bounded: when it is full, addresses that it does not hold get nothing until others are forgotten", () => {
+  const ledger = new ClaimLedger();
+  const id = randomBytes(12);
+  let held = 0;
+  while (held < 100_000 && ledger.take(withPort(ipv4FromWord(0x5900_0000 + held), 1), id, START_MS)) held++;
+  expect(held).toBe(65_536);
+  expect(ledger.take(withPort(ipv4FromWord(0x5900_0000), 1), id, START_MS)).toBe(true);
+  ledger.sweep(START_MS + HOUR_MS);
+  expect(ledger.size).toBe(0);
+  expect(ledger.take(withPort(ipv4FromWord(0x5900_0000 + held), 1), id, START_MS + HOUR_MS)).toBe(true);
+});

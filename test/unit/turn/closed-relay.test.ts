@@ -1,0 +1,62 @@
+import { expect, test } from "vitest";
+import { formatIp } from "../../../src/stun/address.ts";
+import { openMemoryTarget } from "../../conformance/memory-target.ts";
+import { check } from "../../support/ice-check.ts";
+
+const ROOM = "blue";
+const ANNS = "the ice password of Ann..";
+const MEDIA = Buffer.from("media");
+
+test("where relayTo is public, a room's credentials relay to whoever the network policy lets everybody reach", async () => {
+  const { target } = openMemoryTarget({}, { room: { roomKey: ROOM, peer: "ann" } });
+  const [client, peer] = [await target.client(), await target.peer()];
+  await client.allocate();
+  expect((await client.createPermission(peer.address)).outcome).toBe("success");
+  await client.sendIndication(peer.address, MEDIA);
+  expect((await peer.packets.take()).data).toEqual(MEDIA);
+  target.controls.leave(ROOM, "ben");
+  await client.sendIndication(peer.address, MEDIA);
+  expect((await peer.packets.take()).data).toEqual(MEDIA);
+});
+
+test("checks that do not verify cost the relay a bounded number of HMACs, and the next second it looks again", async () => {
+  const { target } = openMemoryTarget();
+  const { controls } = target;
+  const client = await target.client({ as: controls.member(ROOM, "ann") });
+  const peer = await target.peer();
+  controls.signal(ROOM, "ben", "ann", { addresses: [formatIp(peer.address)] });
+  controls.signal(ROOM, "ann", "ben", { icePasswords: [ANNS] });
+  const { relayedAddress } = await client.allocate();
+  if (relayedAddress === undefined) throw new Error("no relayed address");
+  await client.createPermission(peer.address);
+  const arrives = async (data: Uint8Array) => {
+    await peer.send(relayedAddress, data);
+    await client.bind();
+    return client.data.drain().length > 0;
+  };
+  const forged = check("the ice password of Eve..");
+  for (let i = 0; i < 1000; i++) await peer.send(relayedAddress, forged);
+  await client.bind();
+  expect(client.data.drain()).toHaveLength(1000);
+  expect(await arrives(check(ANNS))).toBe(true);
+  expect(await arrives(MEDIA)).toBe(false);
+  controls.advance(1);
+  expect(await arrives(check(ANNS))).toBe(true);
+  expect(await arrives(MEDIA)).toBe(true);
+});
+
+test("a member of no room of which anything is known is refused, and static users are as before", async () => {
+  const { target } = openMemoryTarget();
+  const peer = await target.peer();
+  const member = await target.client({ as: target.controls.member("empty", "ann") });
+  const guest = await target.client();
+  for (const [client, outcome] of [
+    [member, 403],
+    [guest, "success"],
+  ] as const) {
+    await client.allocate();
+    expect((await client.createPermission(peer.address)).outcome).toBe(outcome);
+  }
+  target.controls.signal("empty", "ben", "ann", { addresses: [formatIp(peer.address)] });
+  expect((await member.createPermission(peer.address)).outcome).toBe("success");
+});
