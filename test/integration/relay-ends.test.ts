@@ -81,7 +81,9 @@ async function joinAs(server: TurnpikeServer, room: string) {
 
 async function call(transport: Transport): Promise<Call> {
   const server = await start();
-  await joinAs(server, ROOM);
+  const other = await joinAs(server, ROOM);
+  // The relay target is the other member: its TURN requests come from the same address.
+  await new TurnClient(await connect(server, transport), other.credentials).allocate();
   const { signaling, peer, credentials } = await joinAs(server, ROOM);
   const client = new TurnClient(await connect(server, transport), credentials);
   const target = await openUdpEndpoint(LOOPBACK_4);
