@@ -1,8 +1,9 @@
 /** The relay, the hub and their observers, put together. Opens no port and starts no timer: `server.ts` does. */
 
 import type { Config } from "./config/config.ts";
+import { CredentialBook, type CredentialSettings } from "./credentials/credential-book.ts";
 import { buildIceServers, type TurnPorts } from "./credentials/ice-servers.ts";
-import { createCredentialVerifier, issueCredential, roomUser } from "./credentials/turn-credentials.ts";
+import { roomUser } from "./credentials/turn-credentials.ts";
 import { ownAddresses, type RelayAddress } from "./net/relay-addresses.ts";
 import { DgramRelayAllocator } from "./net/relay-sockets.ts";
 import { WebSocketEndpoint } from "./net/websocket-endpoint.ts";
@@ -15,7 +16,7 @@ import { createSignalingLog } from "./observe/signaling-log.ts";
 import { Hub } from "./signaling/hub.ts";
 import type { HubPorts, MemberId, SignalingEvents } from "./signaling/ports.ts";
 import { formatIp, isLoopback, urlHost } from "./stun/address.ts";
-import type { TurnEvents } from "./turn/ports.ts";
+import type { CredentialVerifier, TurnEvents } from "./turn/ports.ts";
 import { createRelayTargetPolicy } from "./turn/relay-target-policy.ts";
 import { TurnServer } from "./turn/turn-server.ts";
 
@@ -35,6 +36,8 @@ export interface Assembly {
   readonly hub: Hub;
   readonly endpoint: WebSocketEndpoint;
   readonly metrics: Metrics;
+  /** Others are in force from now on: everybody seated gets fresh iceServers, and static users who are none any more lose their relay. */
+  changeCredentials(settings: CredentialSettings): void;
 }
 
 export function assemble(options: AssemblyOptions): Assembly {
@@ -47,13 +50,16 @@ export function assemble(options: AssemblyOptions): Assembly {
     },
   };
   const relayEvents = fanOut<TurnEvents>([metrics.relayEvents, createRelayLog(logger), tellMember]);
-  const turn = createRelay(options, relayEvents, (member) => hub.hasSeat(member));
+  const { realm, secrets, users } = config;
+  const hasSeat = (member: MemberId) => hub.hasSeat(member);
+  const credentials = new CredentialBook({ secrets, users, realm, nowSeconds, hasSeat });
+  const turn = createRelay(options, relayEvents, credentials);
   // Leave, kick or close a room, and its allocations end with it; its credentials are refused from then on.
   const endRelay: SignalingEvents = {
     memberLeft: ({ roomKey, peer }) => turn.closeMember(roomKey, peer),
   };
   const events = fanOut<SignalingEvents>([endRelay, metrics.signalingEvents, createSignalingLog(logger)]);
-  const hub = createHub(options, events, turn);
+  const hub = createHub(options, events, turn, credentials);
   metrics.watch(turn, () => hub.stats);
   const endpoint = new WebSocketEndpoint({
     connect: (link, info) => hub.connect(link, info),
@@ -66,7 +72,11 @@ export function assemble(options: AssemblyOptions): Assembly {
     originRefused: createOriginLog(logger, () => performance.now()),
     failed: (error) => logger.error({ err: error }, "a WebSocket met a defect"),
   });
-  return { turn, hub, endpoint, metrics };
+  function changeCredentials(settings: CredentialSettings): void {
+    for (const name of credentials.change(settings)) turn.closeStaticUser(name);
+    hub.renewIceServers();
+  }
+  return { turn, hub, endpoint, metrics, changeCredentials };
 }
 
 /** With a list, the page under the public name as well: a TLS proxy that is not trusted hides that it was https. */
@@ -79,14 +89,14 @@ function pageOrigins({ allowedOrigins, publicHost }: Config): readonly string[] 
 function createRelay(
   { config, relayAddresses }: AssemblyOptions,
   events: TurnEvents,
-  hasSeat: (member: MemberId) => boolean,
+  credentials: CredentialVerifier,
 ): TurnServer {
-  const { realm, secrets, users, limits } = config;
+  const { realm, limits } = config;
   const relayIps = relayAddresses.flatMap(({ bindIp, relayedIp }) => [bindIp, relayedIp]);
   return new TurnServer({
     realm,
     relayTo: config.relayTo,
-    credentials: createCredentialVerifier({ secrets, users, realm, nowSeconds, hasSeat }),
+    credentials,
     allocator: new DgramRelayAllocator(relayAddresses, config.relayPorts),
     targets: createRelayTargetPolicy({
       allow: config.allowRelayTo,
@@ -107,14 +117,13 @@ function createHub(
   { config, authorize, turnPorts }: AssemblyOptions,
   events: SignalingEvents,
   turn: TurnServer,
+  credentials: CredentialBook,
 ): Hub {
-  const secret = config.secrets[0];
-  if (secret === undefined) throw new Error("config.secrets is empty");
   const ports: HubPorts = {
     now: () => performance.now(),
     issueIceServers({ peer, roomKey }, info) {
       const expiresAt = nowSeconds() + config.ttlSeconds;
-      const credential = issueCredential(secret, roomUser(peer, roomKey), expiresAt);
+      const credential = credentials.issue(roomUser(peer, roomKey), expiresAt);
       const host = config.publicHost ?? info.host;
       const hostIsPublic = config.publicHost !== undefined;
       const iceServers = buildIceServers({ host, hostIsPublic, ports: turnPorts() }, credential);

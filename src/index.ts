@@ -20,6 +20,7 @@ export { ConfigError, type ConfigIssue } from "./config/config-error.ts";
 export type { ConfigInput } from "./config/schema.ts";
 export type { Logger } from "./observe/logger.ts";
 export {
+  type CredentialChange,
   type ListenAddress,
   ListenError,
   type ListenFailure,

@@ -21,14 +21,16 @@ import { probeRelayPorts } from "./net/relay-probe.ts";
 import { findPackageRoot, loadStaticFiles, type StaticFiles } from "./net/static-files.ts";
 import { type Sweeper, startSweeper } from "./net/sweeper.ts";
 import { waitUntil } from "./net/wait.ts";
-import { createLogger, type Logger } from "./observe/logger.ts";
+import { createLogger, type Logger, type LogLevel } from "./observe/logger.ts";
 import { createProxyLog } from "./observe/proxy-log.ts";
 import { openPorts, type PortAddresses } from "./open-ports.ts";
+import { type CredentialChange, reloaded, withCredentials } from "./reload.ts";
 import type { RoomControl } from "./signaling/ports.ts";
 import { formatIp, type IpFamily } from "./stun/address.ts";
 
 export { type CertificateProblem, findCertificateProblems } from "./net/certificate-check.ts";
 export { type ListenAddress, ListenError, type ListenFailure, type ListenPurpose } from "./net/listen.ts";
+export type { CredentialChange } from "./reload.ts";
 
 export interface ServerHooks {
   /** Somebody else's server: signaling is attached to it, and `httpPort` is not opened. Never closed by us. */
@@ -61,6 +63,11 @@ export interface TurnpikeServer {
   close(): Promise<void>;
   /** Undefined unless the server is running. */
   readonly addresses: ServerAddresses | undefined;
+  /**
+   * Other secrets (the first one signs, every one is accepted) or static users, in any state, without a restart: everybody seated gets
+   * fresh iceServers, calls go on, and the relay of static users who are none any more ends. Throws `ConfigError`, and changes nothing then.
+   */
+  changeCredentials(change: CredentialChange): void;
   /** Who is in a room, and its end; while the server does not run there is no room. */
   readonly rooms: RoomControl;
   /** For a program with a server of its own: serves `/client.js` and what it imports. False: not ours, not answered. */
@@ -98,20 +105,32 @@ const CLOSE_HANDSHAKE_MS = 1000;
 
 const NO_ROOMS: RoomControl = { members: () => undefined, kick: () => false, closeRoom: () => false };
 
-export function createServer(config: Config, hooks: ServerHooks = {}): TurnpikeServer {
+/** What only our own command line uses. */
+export interface ReloadableServer extends TurnpikeServer {
+  /**
+   * Takes over what can be changed while the server runs, and names in the log what needs a restart. Where `load` throws a
+   * `ConfigError`, each error is logged and nothing changes.
+   */
+  reload(load: () => Config): void;
+}
+
+export function createServer(config: Config, hooks: ServerHooks = {}): ReloadableServer {
   return new ServerLifecycle(config, hooks);
 }
 
-class ServerLifecycle implements TurnpikeServer {
-  readonly #config: Config;
+class ServerLifecycle implements ReloadableServer {
+  #config: Config;
   readonly #hooks: ServerHooks;
   readonly #logger: Logger;
+  readonly #setLogLevel: (level: LogLevel) => void;
   #state: State = { name: "idle" };
 
   constructor(config: Config, hooks: ServerHooks) {
     this.#config = config;
     this.#hooks = hooks;
-    this.#logger = hooks.logger ?? createLogger({ level: config.logLevel });
+    const { logger, setLevel } = loggerOf(config, hooks);
+    this.#logger = logger;
+    this.#setLogLevel = setLevel;
   }
 
   get addresses(): ServerAddresses | undefined {
@@ -126,12 +145,14 @@ class ServerLifecycle implements TurnpikeServer {
     if (this.#state.name !== "idle")
       throw new ServerStateError(`cannot start: the server is ${this.#state.name}`);
     const isReady = () => this.#state.name === "running";
-    const opening = open(this.#config, this.#hooks, this.#logger, isReady);
+    const config = this.#config;
+    const opening = open(config, this.#hooks, this.#logger, isReady);
     this.#state = { name: "starting", opening };
     try {
       const running = await opening;
       if (!this.#isStarting()) throw new ServerStateError("the server was closed while it started");
       this.#state = { name: "running", ...running };
+      if (config !== this.#config) running.assembly.changeCredentials(this.#config);
       return running.addresses;
     } catch (error) {
       if (this.#isStarting()) this.#state = { name: "idle" };
@@ -149,8 +170,24 @@ class ServerLifecycle implements TurnpikeServer {
     return done;
   }
 
+  changeCredentials(change: CredentialChange): void {
+    this.#use(withCredentials(this.#config, change));
+  }
+
+  reload(load: () => Config): void {
+    this.#use(reloaded(this.#config, load, this.#logger));
+  }
+
   handleRequest(request: IncomingMessage, response: ServerResponse): boolean {
     return this.#state.name === "running" && handleSdkRequest(request, response, this.#state.assets);
+  }
+
+  #use(config: Config): void {
+    const { secrets, users, logLevel } = this.#config;
+    this.#config = config;
+    if (config.logLevel !== logLevel) this.#setLogLevel(config.logLevel);
+    const hasCredentials = config.secrets === secrets && config.users === users;
+    if (!hasCredentials && this.#state.name === "running") this.#state.assembly.changeCredentials(config);
   }
 
   /** `close` may come while `start` waits. */
@@ -167,6 +204,16 @@ class ServerLifecycle implements TurnpikeServer {
         () => undefined,
       );
   }
+}
+
+/** Somebody else's logger has its own level. */
+function loggerOf(config: Config, hooks: ServerHooks): { logger: Logger; setLevel(level: LogLevel): void } {
+  if (hooks.logger !== undefined) return { logger: hooks.logger, setLevel: () => undefined };
+  const logger = createLogger({ level: config.logLevel });
+  const setLevel = (level: LogLevel) => {
+    logger.level = level;
+  };
+  return { logger, setLevel };
 }
 
 /** Opens everything or, with a `ListenError` for every port that failed, nothing. */

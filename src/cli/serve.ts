@@ -1,4 +1,4 @@
-/** `turnpike serve`: starts the server and runs until SIGTERM or SIGINT. */
+/** `turnpike serve`: starts the server and runs until SIGTERM or SIGINT; SIGHUP reads the configuration again. */
 
 import { createServer, ListenError } from "../server.ts";
 import { bannerLines } from "./banner.ts";
@@ -29,9 +29,11 @@ export async function serve(args: readonly string[], terminal: Terminal): Promis
   )
     .version(version, "-V, --version", "the version")
     .addHelpText("after", COMMANDS);
-  const config = loadFor(readCommandLine(command, args), terminal, inspectTlsFiles);
+  const commandLine = readCommandLine(command, args);
+  const load = () => loadFor(commandLine, terminal, inspectTlsFiles);
+  const config = load();
   const server = createServer(config);
-  const ended = untilSignal();
+  const ended = untilSignal(() => server.reload(load));
   try {
     const addresses = await server.start();
     for (const line of bannerLines({ version, config, addresses })) terminal.print(line);

@@ -1,4 +1,6 @@
-/** Waiting for the operator's word to end. */
+/** What the operator says by signals: SIGTERM and SIGINT to end, SIGHUP to read the configuration again. */
+
+import { closeSync, openSync } from "node:fs";
 
 const SIGNALS = ["SIGTERM", "SIGINT"] as const;
 /** What a shell says of a process that ended by SIGINT. */
@@ -11,7 +13,11 @@ export interface UntilSignal {
   forget(): void;
 }
 
-export function untilSignal(): UntilSignal {
+/**
+ * `onHangup` is called for each SIGHUP: but where the server was started in a terminal and that is gone, the signal says so, and
+ * ends the server as SIGTERM does.
+ */
+export function untilSignal(onHangup: () => void, hasHungUp = hasLostItsTerminal): UntilSignal {
   let resolve: () => void;
   const signal = new Promise<void>((done) => {
     resolve = done;
@@ -22,11 +28,28 @@ export function untilSignal(): UntilSignal {
     isFirst = false;
     resolve();
   }
+  function onSighup(): void {
+    if (hasHungUp()) onSignal();
+    else onHangup();
+  }
   for (const name of SIGNALS) process.on(name, onSignal);
+  process.on("SIGHUP", onSighup);
   return {
     signal,
     forget() {
       for (const name of SIGNALS) process.off(name, onSignal);
+      process.off("SIGHUP", onSighup);
     },
   };
+}
+
+/** A terminal that has hung up cannot be opened any more. */
+function hasLostItsTerminal(): boolean {
+  if (process.stdin.isTTY !== true) return false;
+  try {
+    closeSync(openSync("/dev/tty", "r"));
+    return false;
+  } catch {
+    return true;
+  }
 }

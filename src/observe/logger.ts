@@ -35,7 +35,8 @@ export interface LoggerOptions {
   readonly stream?: DestinationStream;
 }
 
-export function createLogger({ level, stream }: LoggerOptions): Logger {
+/** Its level may be changed. */
+export function createLogger({ level, stream }: LoggerOptions): Logger & { level: string } {
   return pino(
     {
       level,

@@ -287,7 +287,7 @@ export class Call {
 
   #onIceServers({ iceServers, expiresAt }: Extract<ServerMessage, { type: "ice-servers" }>): void {
     this.#ice.iceServers = iceServers;
-    this.#peers.configure();
+    this.#peers.iceServersRenewed();
     this.#emitter.emit("ice-servers", { iceServers, expiresAt });
   }
 

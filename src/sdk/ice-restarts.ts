@@ -39,6 +39,11 @@ export class IceRestarts {
     else if (state === "disconnected") this.#disconnected();
   }
 
+  /** Fresh iceServers came: what failed, perhaps for want of them, is tried at once. A path that works is left alone. */
+  serversRenewed(): void {
+    if (!this.#held && this.#connection.iceConnectionState === "failed") this.restart();
+  }
+
   /** The other side cannot answer now: a restart would meet nobody. */
   hold(): void {
     this.#held = true;

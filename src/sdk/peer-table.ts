@@ -91,6 +91,12 @@ export class PeerTable {
     for (const peer of this.#peers.values()) peer.setConfiguration(this.#options.ice.configuration);
   }
 
+  /** Fresh iceServers are in the ICE settings. */
+  iceServersRenewed(): void {
+    this.configure();
+    for (const peer of this.#peers.values()) peer.iceServersRenewed();
+  }
+
   close(): void {
     for (const peer of this.#peers.values()) peer.close();
     this.#peers.clear();

@@ -101,6 +101,10 @@ export class PeerSession implements Peer {
     this.#link.restarts.restart();
   }
 
+  iceServersRenewed(): void {
+    this.#link.restarts.serversRenewed();
+  }
+
   /** Whether an offer sent now would be answered: both sides are connected to the server. */
   setReachable(reachable: boolean): void {
     if (reachable) this.#link.restarts.resume();

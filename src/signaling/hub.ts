@@ -27,6 +27,9 @@ export type { HubOptions } from "./hub-state.ts";
 
 const DEFAULTS = { maxBufferedBytes: 1_048_576, maxReplayMessages: 256, maxReplayBytes: 524_288 };
 
+/** Each costs a signature and one message. */
+const RENEWALS_PER_SECOND = 1000;
+
 /** RFC 6455's registry: "Try Again Later". */
 const CLOSE_TRY_AGAIN_LATER = 1013;
 
@@ -85,6 +88,20 @@ export class Hub implements RoomControl {
       }
     }
     settle(state);
+  }
+
+  /** The secret changed: everybody seated gets fresh iceServers, the first at once, and so many a second that nothing waits for it. */
+  renewIceServers(): void {
+    const nowMs = this.#state.ports.now();
+    let index = 0;
+    for (const room of this.#state.rooms) {
+      for (const seat of room.seats.values()) {
+        const dueAtMs = nowMs + Math.floor(index++ / RENEWALS_PER_SECOND) * 1000;
+        seat.iceServersDueAtMs = Math.min(seat.iceServersDueAtMs, dueAtMs);
+        sweepIceServers(this.#state, seat, nowMs);
+      }
+    }
+    settle(this.#state);
   }
 
   /** Tells every member that the server is going away. From now on `create` and `join` are answered with `draining`; a resume is not. */

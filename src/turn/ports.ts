@@ -133,6 +133,7 @@ export type AllocationEnd =
   | "link-closed"
   | "replaced"
   | "room-left"
+  | "user-removed"
   | "shutdown";
 
 /** Why a packet went nowhere. */

@@ -29,7 +29,14 @@ import { handleChannelBind } from "./handlers/channel-bind.ts";
 import { handleCreatePermission } from "./handlers/create-permission.ts";
 import { handleRefresh } from "./handlers/refresh.ts";
 import { receiveChannelData, receiveSendIndication } from "./handlers/relay-data.ts";
-import type { ClientLink, CredentialVerifier, DropReason, TurnEvents, TurnUser } from "./ports.ts";
+import type {
+  AllocationEnd,
+  ClientLink,
+  CredentialVerifier,
+  DropReason,
+  TurnEvents,
+  TurnUser,
+} from "./ports.ts";
 import {
   closeAllocation,
   closeExpired,
@@ -163,17 +170,15 @@ export class TurnServer {
    * reach its addresses no more.
    */
   closeMember(roomKey: string, peer: string): void {
-    const { table, reservations, rooms } = this.#state;
-    const isMember = ({ room }: TurnUser) => room?.roomKey === roomKey && room.peer === peer;
-    for (const { user, link, pending } of table.openings) {
-      if (isMember(user) && link.holding === pending) abandonOpening(link);
-    }
-    for (const allocation of table) {
-      if (isMember(allocation.user)) closeAllocation(this.#state, allocation, "room-left");
-    }
-    reservations.dropOf(isMember);
-    rooms?.forget({ roomKey, peer });
+    this.#closeOf(({ room }) => room?.roomKey === roomKey && room.peer === peer, "room-left");
+    this.#state.rooms?.forget({ roomKey, peer });
     reviewRoom(this.#state, roomKey, peer);
+  }
+
+  /** A static user is none any more, or has another password: the same for it. */
+  closeStaticUser(name: string): void {
+    // The userId of others may be the same name; their username is another one.
+    this.#closeOf(({ userId, room }) => room === undefined && userId === name, "user-removed", name);
   }
 
   /** When, by the clock, a packet was last relayed for this user; undefined for one without an allocation. */
@@ -190,6 +195,19 @@ export class TurnServer {
     this.#state.closed = true;
     for (const allocation of this.#state.table) closeAllocation(this.#state, allocation, "shutdown");
     this.#state.reservations.sweep(Number.POSITIVE_INFINITY);
+  }
+
+  #closeOf(isMeant: (user: TurnUser) => boolean, why: AllocationEnd, username?: string): void {
+    const { table, reservations } = this.#state;
+    const isOther = (name: string) => username !== undefined && name !== username;
+    for (const { user, link, pending } of table.openings) {
+      if (isMeant(user) && !isOther(pending.username) && link.holding === pending) abandonOpening(link);
+    }
+    for (const allocation of table) {
+      if (isMeant(allocation.user) && !isOther(allocation.username))
+        closeAllocation(this.#state, allocation, why);
+    }
+    reservations.dropOf(isMeant);
   }
 
   #receiveMessage(link: ClientLink, bytes: Uint8Array): void {

@@ -1,5 +1,8 @@
 /** `serve` as the command line runs it, in this process: a real server, a real SIGTERM handler, a terminal that is read. */
 
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
 import { main } from "../../src/cli/main.ts";
 import { createFakeTerminal } from "../support/fake-terminal.ts";
@@ -11,7 +14,7 @@ const SIGNALS = ["SIGTERM", "SIGINT"] as const;
 const QUIET = ["--host", "127.0.0.1", "--log-level", "silent", "--shutdown-seconds", "0"];
 const NO_PORT = { http: 0, turn: 0, admin: 0 };
 
-const listenersOfSignals = () => SIGNALS.map((name) => process.listenerCount(name));
+const listenersOfSignals = () => [...SIGNALS, "SIGHUP"].map((name) => process.listenerCount(name));
 
 const cleanups: (() => unknown)[] = [];
 let before: { handles: string[]; listeners: number[] };
@@ -27,11 +30,11 @@ afterEach(async () => {
   expect(listenersOfSignals()).toEqual(before.listeners);
 });
 
-function serve(ports: Partial<typeof NO_PORT> = {}) {
+function serve(ports: Partial<typeof NO_PORT> = {}, moreFlags: readonly string[] = []) {
   const { http, turn, admin } = { ...NO_PORT, ...ports };
   const terminal = createFakeTerminal();
   const portFlags = ["--http-port", http, "--turn-port", turn, "--admin-port", admin].map(String);
-  const exitCode = main(["serve", ...QUIET, ...portFlags], terminal);
+  const exitCode = main(["serve", ...QUIET, ...portFlags, ...moreFlags], terminal);
   const isReady = () => terminal.printed.some((line) => line.endsWith("is ready."));
   return {
     terminal,
@@ -66,6 +69,24 @@ describe("serve", () => {
     await client.closed;
     expect(terminal.complaints).toEqual([]);
     await expect(fetch(urlOf("page"))).rejects.toThrow("fetch failed");
+  });
+
+  test("reads its configuration again at SIGHUP, and goes on", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "turnpike-cli-"));
+    cleanups.push(() => rmSync(folder, { recursive: true }));
+    const file = join(folder, "turnpike.json");
+    writeFileSync(file, JSON.stringify({ secrets: ["an old secret"] }));
+    const { terminal, exitCode, ready, urlOf } = serve({}, ["--config", file]);
+    await ready();
+    const client = await SignalingClient.open(urlOf("signaling"));
+    const { iceServers: before } = await client.join("blue-fox");
+
+    writeFileSync(file, JSON.stringify({ secrets: ["a new secret", "an old secret"] }));
+    process.emit("SIGHUP", "SIGHUP");
+    expect((await client.next("ice-servers")).iceServers).not.toEqual(before);
+    process.emit("SIGTERM", "SIGTERM");
+    expect(await exitCode).toBe(0);
+    expect(terminal.complaints).toEqual([]);
   });
 
   test("ends with 0 when the signal comes while it starts", async () => {

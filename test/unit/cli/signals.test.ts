@@ -2,13 +2,13 @@ import { afterEach, expect, test, vi } from "vitest";
 import { untilSignal } from "../../../src/cli/signals.ts";
 
 const SIGNALS = ["SIGTERM", "SIGINT"] as const;
-const listeners = () => SIGNALS.map((name) => process.listenerCount(name));
+const listeners = () => [...SIGNALS, "SIGHUP"].map((name) => process.listenerCount(name));
 
 afterEach(() => vi.restoreAllMocks());
 
 test.each(SIGNALS)("%s is waited for; the next one ends the process at once", async (signal) => {
   const exit = vi.spyOn(process, "exit").mockImplementation(() => undefined as never);
-  const ended = untilSignal();
+  const ended = untilSignal(() => undefined);
   process.emit(signal, signal);
   await ended.signal;
   expect(exit).not.toHaveBeenCalled();
@@ -19,8 +19,27 @@ test.each(SIGNALS)("%s is waited for; the next one ends the process at once", as
 
 test("what was forgotten leaves no listener behind", () => {
   const before = listeners();
-  const ended = untilSignal();
+  const ended = untilSignal(() => undefined);
   expect(listeners()).toEqual(before.map((count) => count + 1));
   ended.forget();
   expect(listeners()).toEqual(before);
+});
+
+test("SIGHUP ends nothing: it is told, each time", async () => {
+  const onHangup = vi.fn();
+  const ended = untilSignal(onHangup);
+  for (let i = 0; i < 2; i++) process.emit("SIGHUP", "SIGHUP");
+  expect(onHangup).toHaveBeenCalledTimes(2);
+  process.emit("SIGTERM", "SIGTERM");
+  await ended.signal;
+  ended.forget();
+});
+
+test("SIGHUP of a terminal that is gone ends as SIGTERM does", async () => {
+  const onHangup = vi.fn();
+  const ended = untilSignal(onHangup, () => true);
+  process.emit("SIGHUP", "SIGHUP");
+  await ended.signal;
+  expect(onHangup).not.toHaveBeenCalled();
+  ended.forget();
 });

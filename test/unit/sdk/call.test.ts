@@ -120,6 +120,23 @@ describe("ICE", () => {
     expect(first.connection.restartIce).not.toHaveBeenCalled();
   });
 
+  test("fresh iceServers restart what failed, at once, and nothing that works", async () => {
+    const { bench, first } = await pair();
+    const { connection } = first;
+    const refreshed = () => Promise.all([first.call.refreshIceServers(), bench.run()]);
+    // The first try comes at once, the next after a pause.
+    for (let i = 0; i < 2; i++) {
+      connection.changeState("failed");
+      await bench.advance(0);
+    }
+    const before = connection.restartIce.mock.calls.length;
+    await refreshed();
+    expect(connection.restartIce).toHaveBeenCalledTimes(before + 1);
+    connection.changeState("connected");
+    await refreshed();
+    expect(connection.restartIce).toHaveBeenCalledTimes(before + 1);
+  });
+
   test("refreshIceServers asks for them now", async () => {
     const { bench, first } = await pair();
     const refreshing = first.call.refreshIceServers();

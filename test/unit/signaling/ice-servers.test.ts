@@ -88,3 +88,57 @@ test("a port that throws costs `ice` one unavailable, and a push is tried again 
   expect(alice.news()).toMatchObject([{ type: "ice-servers", expiresAt: 7 }]);
   expect(bob.news()).toHaveLength(1);
 });
+
+test("a change of secret brings fresh ones to everybody seated at once, and the next in their time", () => {
+  const bench = new Bench({ ttlSeconds: 100 });
+  const { alice, bob } = bench.pair();
+  bench.pass(50, alice, bob);
+  bench.hub.renewIceServers();
+  for (const client of [alice, bob]) expect(client.news()).toMatchObject([{ type: "ice-servers" }]);
+  bench.pass(79, alice, bob);
+  expect(alice.news()).toEqual([]);
+  bench.pass(1, alice, bob);
+  expect(alice.news()).toHaveLength(1);
+});
+
+test("who is away when the secret changes gets fresh ones when it is back", () => {
+  const bench = new Bench();
+  const { alice, bob } = bench.pair();
+  const { resumeToken } = alice.link.received.find(({ type }) => type === "joined") as {
+    resumeToken: string;
+  };
+  alice.link.vanish();
+  bench.hub.renewIceServers();
+  expect(bob.news()).toMatchObject([{ type: "peer-away" }, { type: "ice-servers" }]);
+  const back = bench.client();
+  expect(back.resume(resumeToken, alice.lastSeq)).toMatchObject({
+    type: "joined",
+    iceServers: [expect.anything()],
+  });
+});
+
+test("where many are seated a thousand a second get theirs, each once", () => {
+  const rooms = 1250;
+  const bench = new Bench({
+    maxRooms: rooms,
+    maxRoomsPerAddress: rooms,
+    maxConnections: 2 * rooms,
+    maxConnectionsPerAddress: 2 * rooms,
+  });
+  const clients = Array.from({ length: 2 * rooms }, (_, index) => {
+    const client = bench.client();
+    client.join(`room ${index >> 1}`);
+    return client;
+  });
+  const counts = () =>
+    clients.filter((client) => client.link.received.some(({ type }) => type === "ice-servers")).length;
+  bench.hub.renewIceServers();
+  expect(counts()).toBe(1000);
+  bench.pass(1, ...clients);
+  expect(counts()).toBe(2000);
+  bench.pass(3, ...clients);
+  const received = clients.map(
+    (client) => client.link.received.filter(({ type }) => type === "ice-servers").length,
+  );
+  expect(new Set(received)).toEqual(new Set([1]));
+});

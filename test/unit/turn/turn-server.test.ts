@@ -7,7 +7,7 @@ import { evenPortAttribute, requestedTransportAttribute } from "../../../src/stu
 import { ATTRIBUTE, METHOD, PROTOCOL_UDP } from "../../../src/stun/registry.ts";
 import { allocate, assertSuccess } from "../../conformance/checks.ts";
 import { type MemoryTarget, openMemoryTarget } from "../../conformance/memory-target.ts";
-import { ALICE } from "../../conformance/target.ts";
+import { ALICE, BOB } from "../../conformance/target.ts";
 import { transportTo } from "../../support/endpoint.ts";
 import { allocateAttributes, TurnClient } from "../../support/turn-client.ts";
 import { encodeRequest } from "../../support/turn-request.ts";
@@ -93,6 +93,25 @@ it("what a member has reserved and redeemed ends once", async () => {
   assertSuccess(await second.allocate({ attributes: [token] }), "Allocate with RESERVATION-TOKEN");
   turn.closeMember(ROOM.roomKey, ROOM.peer);
   expect([turn.allocationCount, turn.reservationCount, allocator.openCount]).toEqual([0, 0, 0]);
+  await target.close();
+});
+
+it("a static user who is none any more loses its allocations, those that open, and what it has reserved; nobody else does", async () => {
+  const { turn, target, allocator } = openMemoryTarget();
+  const [ending, opening, staying] = [
+    await target.client(),
+    await target.client(),
+    await target.client({ as: BOB }),
+  ];
+  assertSuccess(await ending.allocate({ attributes: [evenPortAttribute(true)] }), "Allocate");
+  await allocate(staying);
+  const proof = await opening.authentication();
+  await opening.sendRaw(encodeRequest(METHOD.allocate, [UDP], proof));
+  turn.closeStaticUser(ALICE.username);
+  await allSocketsOpened();
+  expect([turn.allocationCount, turn.reservationCount, allocator.openCount]).toEqual([1, 0, 1]);
+  expect((await ending.refresh()).outcome).toBe(437);
+  assertSuccess(await staying.refresh(), "Refresh of another user");
   await target.close();
 });
 
