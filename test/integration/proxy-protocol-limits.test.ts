@@ -136,6 +136,28 @@ test("a malformed header is closed and told of in the log, and the next connecti
   expect(warnings).toMatchObject([{ level: "warn", proxy: formatIp(LOOPBACK_4) }]);
 });
 
+test("headers that are malformed, cut off or over a limit give their place back", async () => {
+  const refused: string[] = [];
+  const listener = await openTcpListener(LOOPBACK_4, 0, {
+    http: { request: (_request, response) => response.end("ok") },
+    connections: { max: 1, maxPerAddress: 1, trustedProxies: TRUSTED, exemptLoopback: false },
+    proxyHeaderRefused: (proxy) => refused.push(proxy),
+    failed: (error) => expect.unreachable(String(error)),
+  });
+  cleanups.push(() => listener.close());
+  const damaged = HEADERS.map(([, , header]) => Buffer.concat([header.subarray(0, 5), Buffer.alloc(200)]));
+  const cutOff = HEADERS.map(([, , header]) => header.subarray(0, -1));
+  for (const bytes of [...damaged, ...cutOff]) {
+    const { socket, closed } = await openRaw(listener.address);
+    socket.end(bytes);
+    await closed;
+    const served = async () =>
+      statusOf("http", await behind(listener.address, textHeader(ADA))).catch(() => "cut");
+    await expect.poll(served).toBe(200);
+  }
+  expect(refused).toContain(formatIp(LOOPBACK_4));
+});
+
 test("one header is all there is: a second one, and one inside TLS, is garbage", async () => {
   const bench = await start();
   const { socket, closed } = await openRaw(listenerOf(bench, "turn"));
