@@ -6,6 +6,7 @@ set -euo pipefail
 packages=(
   chromium firefox-esr            # the browsers of the calls
   coturn                          # turnutils_uclient, turnutils_peer; turnserver checks our credentials
+  haproxy                         # a proxy that says whose connections it passes on
   libnss3-tools openssl           # an authority of the tests that browsers trust
   iproute2 nftables               # namespaces and the NATs between them
   fonts-dejavu-core               # a headless browser without any font is slow to start
@@ -43,7 +44,9 @@ apt-get update -q
 apt-get install -q -y --no-install-recommends "${missing[@]}"
 
 # Nor at the next boot, when it was this script that brought it.
-if [[ " ${missing[*]} " == *" coturn "* ]] && [ -d /run/systemd/system ]; then
-  systemctl disable --quiet coturn.service
-fi
+for service in coturn haproxy; do
+  if [[ " ${missing[*]} " == *" $service "* ]] && [ -d /run/systemd/system ]; then
+    systemctl disable --quiet "$service.service"
+  fi
+done
 echo "setup-debian: installed: ${missing[*]}"

@@ -7,6 +7,8 @@ import { makeTempDir } from "./temp-dir.ts";
 
 export interface CertificateFiles {
   readonly flags: readonly string[];
+  /** What clients trust, as PEM. */
+  readonly certificate: string;
   remove(): void;
 }
 
@@ -16,5 +18,6 @@ export function makeCertificateFiles(): CertificateFiles {
   const certificate = createSelfSignedCertificate();
   writeFileSync(cert, certificate.cert);
   writeFileSync(key, certificate.key);
-  return { flags: ["--tls-cert", cert, "--tls-key", key], remove: folder.remove };
+  const flags = ["--tls-cert", cert, "--tls-key", key];
+  return { flags, certificate: certificate.cert, remove: folder.remove };
 }

@@ -10,6 +10,7 @@ export type Requirement =
   | "turnserver"
   | "turnutils_uclient"
   | "turnutils_peer"
+  | "haproxy"
   | "namespaces";
 
 /**
