@@ -121,6 +121,23 @@ test("the credentials of a member who left make no allocation any more; those of
   expect(await withIceServers(bench.turnPort, next.iceServers).allocate()).toBeUndefined();
 });
 
+test("an allocation outlives its credentials for as long as its member has a seat, and no longer", async () => {
+  const bench = await start(testConfig({ ttlSeconds: 1 }));
+  const member = await SignalingClient.open(bench.url);
+  const { iceServers } = await member.join("blue-fox");
+  const running = withIceServers(bench.turnPort, iceServers);
+  expect(await running.allocate()).toBeUndefined();
+  await delay(1500);
+  expect(await withIceServers(bench.turnPort, iceServers).allocate()).toBe(401);
+  expect(await running.refresh(600)).toBeUndefined();
+  const fresh = await member.next("ice-servers");
+  expect(await withIceServers(bench.turnPort, fresh.iceServers).allocate()).toBeUndefined();
+  member.send({ type: "leave" });
+  await member.next("ok");
+  expect(await running.refresh(600)).toBe(401);
+  expect(await bench.metric("turnpike_allocations")).toBe(0);
+});
+
 test("close ends the allocations, and frees the TURN port", async () => {
   const lines: string[] = [];
   const logger = createLogger({ level: "info", stream: { write: (line: string) => void lines.push(line) } });
