@@ -188,7 +188,8 @@ function install(
  */
 function allocateSuccess(allocation: Allocation, request: AuthenticatedRequest, nowMs: number): Answer {
   const { transactionId } = request.message;
-  const remainingSeconds = Math.max(0, Math.ceil((allocation.expiresAtMs - nowMs) / 1000));
+  // Whole milliseconds: a clock of fractions makes 1200.0000000002 s of 1200 s, which is not 1201.
+  const remainingSeconds = Math.max(0, Math.ceil(Math.round(allocation.expiresAtMs - nowMs) / 1000));
   const attributes: StunAttribute[] = allocation.relays.map(({ socket }) =>
     xorAddressAttribute(ATTRIBUTE.xorRelayedAddress, socket.relayedAddress, transactionId),
   );

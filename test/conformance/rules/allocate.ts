@@ -151,6 +151,19 @@ export const ALLOCATE_RULES: readonly Rule[] = [
     },
   },
   {
+    id: "allocate-lifetime-exact",
+    title: "the lifetime that is answered is the one that was asked for to the second, whatever the time is",
+    rfc: "RFC 8656 section 7.2",
+    needs: ["clock"],
+    async run(target) {
+      for (let i = 0; i < 40; i++) {
+        target.controls.advance(1 / 3);
+        const answer = await (await target.client()).allocate({ lifetimeSeconds: 3600 });
+        assert.equal(answer.lifetimeSeconds, 3600);
+      }
+    },
+  },
+  {
     id: "allocate-malformed-lifetime",
     title: "Allocate with a malformed LIFETIME gets 400",
     rfc: "RFC 8656 section 7.2",
