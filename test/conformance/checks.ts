@@ -10,6 +10,12 @@ import type { TurnAnswer } from "../support/turn-answer.ts";
 import type { AllocateOptions, TurnClient } from "../support/turn-client.ts";
 import type { Peer } from "./target.ts";
 
+/** A client and one of its relayed addresses. */
+export interface Relayed {
+  readonly client: TurnClient;
+  readonly relayed: TransportAddress;
+}
+
 export function text(value: string): Buffer {
   return Buffer.from(value);
 }
@@ -113,4 +119,27 @@ export async function assertDropsToClient(
   await send();
   await permitted.send(relayed, text("marker"));
   assert.equal((await client.data.take()).data.toString(), "marker", "what should have been dropped");
+}
+
+export async function permitEachOther(one: Relayed, other: Relayed): Promise<void> {
+  assertSuccess(await one.client.createPermission(other.relayed), "CreatePermission of the one");
+  assertSuccess(await other.client.createPermission(one.relayed), "CreatePermission of the other");
+}
+
+/** Three packets: an indication each way, and one by channel. Each permits the other already. */
+export async function assertClientToClient(one: Relayed, other: Relayed): Promise<void> {
+  for (const [from, to] of [
+    [one, other],
+    [other, one],
+  ] as const) {
+    await from.client.sendIndication(to.relayed, text("hello"));
+    const { from: source, data } = await to.client.data.take();
+    assert.equal(data.toString(), "hello");
+    assertSameAddress(source, from.relayed);
+  }
+  assertSuccess(await one.client.channelBind(0x4000, other.relayed), "ChannelBind");
+  assertSuccess(await other.client.channelBind(0x4100, one.relayed), "ChannelBind");
+  await one.client.sendChannelData(0x4000, text("by channel"));
+  const { channelNumber, data } = await other.client.data.take();
+  assert.deepEqual([channelNumber, data.toString()], [0x4100, "by channel"]);
 }

@@ -1,20 +1,17 @@
 import assert from "node:assert/strict";
-import { type TransportAddress, withPort } from "../../../src/stun/address.ts";
-import type { AllocateOptions, TurnClient } from "../../support/turn-client.ts";
+import { withPort } from "../../../src/stun/address.ts";
+import type { AllocateOptions } from "../../support/turn-client.ts";
 import {
   allocate,
+  assertClientToClient,
   assertDropsToClient,
   assertRelays,
-  assertSameAddress,
   assertSuccess,
+  permitEachOther,
+  type Relayed,
   text,
 } from "../checks.ts";
 import type { Rule, Target } from "../target.ts";
-
-interface Relayed {
-  readonly client: TurnClient;
-  readonly relayed: TransportAddress;
-}
 
 export const OWN_ADDRESS_RULES: readonly Rule[] = [
   {
@@ -138,27 +135,4 @@ async function twoRelayed(target: Target, options: AllocateOptions = {}): Promis
     { client: one, relayed: await allocate(one, options) },
     { client: other, relayed: await allocate(other, options) },
   ];
-}
-
-async function permitEachOther(one: Relayed, other: Relayed): Promise<void> {
-  assertSuccess(await one.client.createPermission(other.relayed), "CreatePermission of the one");
-  assertSuccess(await other.client.createPermission(one.relayed), "CreatePermission of the other");
-}
-
-/** Three packets: an indication each way, and one by channel. */
-async function assertClientToClient(one: Relayed, other: Relayed): Promise<void> {
-  for (const [from, to] of [
-    [one, other],
-    [other, one],
-  ] as const) {
-    await from.client.sendIndication(to.relayed, text("hello"));
-    const { from: source, data } = await to.client.data.take();
-    assert.equal(data.toString(), "hello");
-    assertSameAddress(source, from.relayed);
-  }
-  assertSuccess(await one.client.channelBind(0x4000, other.relayed), "ChannelBind");
-  assertSuccess(await other.client.channelBind(0x4100, one.relayed), "ChannelBind");
-  await one.client.sendChannelData(0x4000, text("by channel"));
-  const { channelNumber, data } = await other.client.data.take();
-  assert.deepEqual([channelNumber, data.toString()], [0x4100, "by channel"]);
 }
