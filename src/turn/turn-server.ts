@@ -49,7 +49,7 @@ import { Reservations } from "./reservations.ts";
 import { type RoomMember, RoomTargets, type SignalledIce } from "./room-targets.ts";
 import { reviewRoom } from "./unproven-target.ts";
 
-/** The comprehension-required attributes that this server acts on; others below 0x8000 are answered with 420. */
+/** The comprehension-required attributes that this server knows; others below 0x8000 are answered with 420. */
 const UNDERSTOOD: ReadonlySet<number> = new Set([
   ATTRIBUTE.username,
   ATTRIBUTE.messageIntegrity,
@@ -67,6 +67,12 @@ const UNDERSTOOD: ReadonlySet<number> = new Set([
   ATTRIBUTE.requestedTransport,
   ATTRIBUTE.dontFragment,
   ATTRIBUTE.reservationToken,
+  // Of answers. RFC 8489 section 6.3: "Known-but-unexpected attributes SHOULD be ignored by the agent."
+  ATTRIBUTE.mappedAddress,
+  ATTRIBUTE.xorMappedAddress,
+  ATTRIBUTE.xorRelayedAddress,
+  ATTRIBUTE.errorCode,
+  ATTRIBUTE.unknownAttributes,
 ]);
 
 export type TurnServerOptions = Pick<

@@ -30,6 +30,8 @@ const CLIENTS = { 4: [ip("81.2.69.1"), ip("81.2.69.2")], 6: [ip("2a02:8100::1"),
 const PEERS = { 4: [ip("89.160.20.1"), ip("89.160.20.2")], 6: [ip("2a01:4f8::1"), ip("2a01:4f8::2")] };
 const PORT = 3478;
 const METHOD_NAMES = new Map<number, string>(Object.entries(METHOD).map(([name, method]) => [method, name]));
+/** A packet in memory takes no time, but a busy machine may stop this process for longer than that. */
+const PATIENCE_MS = 2000;
 const OFFERS: readonly Need[] = ["clock", "inside", "local", "ipv6", "datagrams", "public"];
 
 export const memoryKind: TargetKind = {
@@ -106,13 +108,13 @@ export function openMemoryTarget(
     bob: BOB,
     async client({ family = 4, host = 0, as = ALICE, ip: own = CLIENTS[family][host] as IpAddress } = {}) {
       const endpoint = network.open(own);
-      return new TurnClient(transportTo(target.serverAddress(family), endpoint), as, 100);
+      return new TurnClient(transportTo(target.serverAddress(family), endpoint), as, PATIENCE_MS);
     },
     peer: async ({ family = 4, host = 0 } = {}) =>
-      peerAt(network.open(PEERS[family][host] as IpAddress), 100),
+      peerAt(network.open(PEERS[family][host] as IpAddress), PATIENCE_MS),
     serverAddress: (family) => withPort(SERVER[family], PORT),
     isFree: async (address) => network.isFree(address),
-    endpointAt: async (ip) => peerAt(network.open(ip), 100),
+    endpointAt: async (ip) => peerAt(network.open(ip), PATIENCE_MS),
     controls: {
       ...createRoomControls(turn, credentials),
       advance(seconds) {

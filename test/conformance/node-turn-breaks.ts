@@ -68,6 +68,7 @@ export const BROKEN_BY_NODE_TURN: ReadonlyMap<string, string> = new Map([
   ["permission-order", "accepts a malformed XOR-PEER-ADDRESS"],
   ["permission-other-family", "accepts peers of a family that it cannot send to"],
   ["channel-both-ways", CHANNEL_DATA],
+  ["channel-and-send", CHANNEL_DATA],
   ["channel-numbers", CHANNEL_DATA],
   ["channel-incomplete", "accepts a malformed CHANNEL-NUMBER"],
   ["channel-number-taken", CHANNEL_DATA],
@@ -85,6 +86,9 @@ export const BROKEN_BY_NODE_TURN: ReadonlyMap<string, string> = new Map([
   ["denied-ipv6", FAMILY],
   ["reflection-ipv4", UNKNOWN],
   ["reflection-ipv6", UNKNOWN],
+  ["reserved-bits-of-allocate", FAMILY],
+  ["reserved-bits-of-channel-bind", CHANNEL_DATA],
+  ["unexpected-ignored", "drops what has an attribute that it does not expect"],
   ["garbage-silent", "answers a message whose length is no multiple of 4"],
   ["tiny-datagrams", "a short datagram from a peer ends its process"],
 ]);

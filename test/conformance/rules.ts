@@ -11,12 +11,14 @@ import { DENY_LIST_RULES } from "./rules/deny-list.ts";
 import { DUAL_ALLOCATION_RULES } from "./rules/dual-allocation.ts";
 import { DUAL_REFRESH_RULES } from "./rules/dual-refresh.ts";
 import { HOSTILE_RULES } from "./rules/hostile.ts";
+import { LENIENCY_RULES } from "./rules/leniency.ts";
 import { LIMIT_RULES } from "./rules/limits.ts";
 import { OWN_ADDRESS_RULES } from "./rules/own-address.ts";
 import { PASSWORD_ALGORITHM_RULES } from "./rules/password-algorithms.ts";
 import { PERMISSION_RULES } from "./rules/permission.ts";
 import { REFRESH_RULES } from "./rules/refresh.ts";
 import { RESERVATION_RULES } from "./rules/reservation.ts";
+import { STREAM_RULES } from "./rules/stream.ts";
 import type { Rule } from "./target.ts";
 
 export const RULES: readonly Rule[] = [
@@ -32,9 +34,11 @@ export const RULES: readonly Rule[] = [
   ...PERMISSION_RULES,
   ...CHANNEL_RULES,
   ...DATA_RULES,
+  ...STREAM_RULES,
   ...OWN_ADDRESS_RULES,
   ...DENY_LIST_RULES,
   ...CLOSED_RELAY_RULES,
   ...LIMIT_RULES,
+  ...LENIENCY_RULES,
   ...HOSTILE_RULES,
 ];

@@ -15,6 +15,8 @@ export interface Endpoint {
 export interface PacketTransport {
   readonly local: TransportAddress;
   send(bytes: Uint8Array): Promise<void>;
+  /** Of a stream transport: sends these bytes as they are, a frame or not. */
+  readonly sendBytes?: (bytes: Uint8Array) => Promise<void>;
   onPacket(receiver: (bytes: Uint8Array) => void): void;
   close(): Promise<void>;
 }

@@ -1,7 +1,7 @@
 /** A TURN client's connection over TCP or TLS, with a framing of its own. */
 
 import { connect, type Socket } from "node:net";
-import { connect as connectTls } from "node:tls";
+import { type ConnectionOptions, connect as connectTls } from "node:tls";
 import { formatIp, type IpAddress, type TransportAddress, withPort } from "../../src/stun/address.ts";
 import type { PacketTransport } from "./endpoint.ts";
 
@@ -11,13 +11,16 @@ export interface StreamTransportOptions {
   readonly from: IpAddress;
   /** The server's certificate, for TLS. */
   readonly ca?: string;
+  /** TLS to a server that is not the test's own; without `servername` its certificate must name the IP address. */
+  readonly tls?: TlsSettings;
   readonly alpn?: readonly string[];
 }
 
+export type TlsSettings = Pick<ConnectionOptions, "ca" | "servername" | "rejectUnauthorized">;
+
 export interface StreamTransport extends PacketTransport {
   readonly socket: Socket;
-  /** Sends these bytes as they are. */
-  sendBytes(bytes: Uint8Array): Promise<void>;
+  readonly sendBytes: (bytes: Uint8Array) => Promise<void>;
   /** Resolves when the connection has ended, from whichever side. */
   readonly closed: Promise<void>;
 }
@@ -62,16 +65,19 @@ export async function openStreamTransport(options: StreamTransportOptions): Prom
   };
 }
 
-function openSocket({ server, from, ca, alpn }: StreamTransportOptions): Promise<Socket> {
+function openSocket(options: StreamTransportOptions): Promise<Socket> {
+  const { server, from, ca, alpn } = options;
+  const tls = options.tls ?? (ca === undefined ? undefined : { ca, servername: "localhost" });
+  const host = formatIp(server);
   return new Promise((resolve, reject) => {
-    const raw = connect({ host: formatIp(server), port: server.port, localAddress: formatIp(from) });
+    const raw = connect({ host, port: server.port, localAddress: formatIp(from) });
     const socket =
-      ca === undefined
+      tls === undefined
         ? raw
-        : connectTls({ socket: raw, ca, servername: "localhost", ...(alpn && { ALPNProtocols: [...alpn] }) });
+        : connectTls({ socket: raw, host, ...tls, ...(alpn && { ALPNProtocols: [...alpn] }) });
     raw.once("error", reject);
     socket.once("error", reject);
-    socket.once(ca === undefined ? "connect" : "secureConnect", () => {
+    socket.once(tls === undefined ? "connect" : "secureConnect", () => {
       raw.off("error", reject);
       socket.off("error", reject);
       for (const one of [raw, socket]) one.on("error", ignoreSocketError);

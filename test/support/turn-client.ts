@@ -81,8 +81,20 @@ export class TurnClient {
     return this.#transport.send(bytes);
   }
 
+  /** Bytes of a stream, wherever its frames begin and end. */
+  async sendBytes(bytes: Uint8Array): Promise<void> {
+    if (this.#transport.sendBytes === undefined) throw new Error("no stream transport");
+    await this.#transport.sendBytes(bytes);
+  }
+
   /** Sends a request and waits for its response; rejects with NoAnswerError. `key` is what the answer is verified with. */
   exchange(request: Uint8Array, key?: Uint8Array): Promise<TurnAnswer> {
+    const answered = this.answerTo(request, key);
+    return this.sendRaw(request).then(() => answered);
+  }
+
+  /** Waits for the response to a request that is sent otherwise. */
+  answerTo(request: Uint8Array, key?: Uint8Array): Promise<TurnAnswer> {
     const id = transactionOf(request);
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
@@ -95,7 +107,6 @@ export class TurnClient {
         if (decoded.ok) resolve(new TurnAnswer(decoded.message, key));
         else reject(new Error(`an answer that is no STUN message: ${decoded.reason}`));
       });
-      this.#transport.send(request).catch(reject);
     });
   }
 

@@ -5,11 +5,14 @@ import { ATTRIBUTE, METHOD, PROTOCOL_UDP } from "../../../src/stun/registry.ts";
 import { encodeRequest, keyOf } from "../../support/turn-request.ts";
 import {
   allocate,
+  assertDropsToClient,
+  assertDropsToPeer,
   assertRefused,
   assertRefusedAndKept,
   assertRelays,
   assertSameAddress,
   assertSuccess,
+  text,
 } from "../checks.ts";
 import type { Rule } from "../target.ts";
 
@@ -28,6 +31,36 @@ export const ALLOCATE_RULES: readonly Rule[] = [
       assert.equal(answer.lifetimeSeconds, 600);
       assert.equal(answer.relayedAddress?.family, 4);
       assert.ok(answer.relayedAddress.port >= 1024, "not a well-known port");
+    },
+  },
+  {
+    id: "allocate-port-range",
+    title: "relayed ports are of the dynamic range, 49152 to 65535",
+    rfc: "RFC 8656 section 7.2",
+    async run(target) {
+      for (let i = 0; i < 8; i++) {
+        const { port } = await allocate(await target.client());
+        assert.ok(port >= 49_152, `port ${port}`);
+      }
+    },
+  },
+  {
+    id: "allocate-starts-empty",
+    title: "a new allocation on the 5-tuple of one that ended has none of its permissions and channels",
+    rfc: "RFC 8656 section 7.2",
+    async run(target) {
+      const [client, peer] = [await target.client(), await target.peer()];
+      const witness = await target.peer({ host: 1 });
+      await allocate(client);
+      assertSuccess(await client.channelBind(0x4000, peer.address), "ChannelBind");
+      assertSuccess(await client.refresh(0), "Refresh(0)");
+      const relayed = await allocate(client);
+      await assertDropsToClient(client, relayed, witness, () => peer.send(relayed, text("late")));
+      await assertDropsToPeer(client, peer, async () => {
+        await client.sendChannelData(0x4000, text("late"));
+        await client.sendIndication(peer.address, text("late"));
+      });
+      assertSuccess(await client.channelBind(0x4001, peer.address), "another number for the same peer");
     },
   },
   {

@@ -232,7 +232,7 @@ export const AUTHENTICATION_RULES: readonly Rule[] = [
   {
     id: "behind-integrity-ignored",
     title: "attributes behind MESSAGE-INTEGRITY are ignored, known and unknown",
-    rfc: "RFC 8489 section 14.5",
+    rfc: "RFC 5389 section 15.4; RFC 8489 section 14.5",
     async run(target) {
       const client = await target.client();
       const proof = await client.authentication();

@@ -32,6 +32,47 @@ export const CHANNEL_RULES: readonly Rule[] = [
     },
   },
   {
+    id: "channel-and-send",
+    title: "with a channel Send indications pass too, and what the peer answers comes as ChannelData",
+    rfc: "RFC 8656 section 12.5",
+    async run(target) {
+      const [client, peer] = [await target.client(), await target.peer()];
+      const relayed = await allocate(client);
+      assertSuccess(await client.channelBind(0x4000, peer.address), "ChannelBind");
+      await client.sendIndication(peer.address, text("by indication"));
+      await client.sendChannelData(0x4000, text("by channel"));
+      const arrived = [await peer.packets.take(), await peer.packets.take()];
+      assert.deepEqual(arrived.map(({ data }) => data.toString()).sort(), ["by channel", "by indication"]);
+      await peer.send(relayed, text("answer"));
+      assert.equal((await client.data.take()).channelNumber, 0x4000);
+    },
+  },
+  {
+    id: "channel-data-refreshes-nothing",
+    title: "ChannelData starts neither the channel's time again nor the permission's",
+    rfc: "RFC 8656 section 12.6",
+    needs: ["clock"],
+    async run(target) {
+      const [client, peer] = [await target.client(), await target.peer()];
+      const relayed = await allocate(client, { lifetimeSeconds: 3600 });
+      assertSuccess(await client.channelBind(0x4000, peer.address), "ChannelBind");
+      for (let minutes = 0; minutes < 4; minutes++) {
+        target.controls.advance(60);
+        await assertChannel(client, 0x4000, relayed, peer);
+      }
+      target.controls.advance(60);
+      await client.sendChannelData(0x4000, text("after 300 s"));
+      await peer.send(relayed, text("after 300 s"));
+      assertSuccess(await client.createPermission(peer.address), "CreatePermission");
+      target.controls.advance(299);
+      await assertChannel(client, 0x4000, relayed, peer);
+      target.controls.advance(1);
+      await client.sendChannelData(0x4000, text("after 600 s"));
+      assertSuccess(await client.createPermission(peer.address), "CreatePermission");
+      await assertRelays(client, relayed, peer);
+    },
+  },
+  {
     id: "channel-numbers",
     title:
       "numbers from 0x4000 to 0x4FFF can be bound, and those of RFC 5766 up to 0x7FFE (turnutils_uclient)",

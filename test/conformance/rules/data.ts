@@ -87,6 +87,7 @@ export const DATA_RULES: readonly Rule[] = [
     id: "channel-data-not-padded",
     title: "over UDP the server does not pad ChannelData",
     rfc: "RFC 8656 section 12.5",
+    needs: ["datagrams"],
     async run(target) {
       const { client, relayed, peer } = await permittedPair(target);
       assertSuccess(await client.channelBind(0x4000, peer.address), "ChannelBind");

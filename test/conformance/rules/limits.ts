@@ -190,6 +190,7 @@ export const LIMIT_RULES: readonly Rule[] = [
     title:
       "unauthenticated answers are small: Binding at most 1.4 bytes out per byte in, all others 2.5, over IPv4",
     rfc: "DESIGN section 5, reflection",
+    needs: ["datagrams"],
     run: (target) => assertSmallAnswers(target, 4),
   },
   {
@@ -197,7 +198,7 @@ export const LIMIT_RULES: readonly Rule[] = [
     title:
       "unauthenticated answers are small: Binding at most 1.4 bytes out per byte in, all others 2.5, over IPv6",
     rfc: "DESIGN section 5, reflection",
-    needs: ["ipv6"],
+    needs: ["datagrams", "ipv6"],
     run: (target) => assertSmallAnswers(target, 6),
   },
   {
@@ -290,8 +291,8 @@ function strangersRequests(realm: string): readonly {
 
 /** IP and UDP headers are counted on both sides. */
 async function assertSmallAnswers(target: Target, family: 4 | 6): Promise<void> {
-  const headers = (family === 4 ? 20 : 40) + 8;
   const client = await target.client({ family });
+  const headers = (client.local.family === 4 ? 20 : 40) + 8;
   const { realm } = await client.authentication();
   for (const { name, most, encode } of strangersRequests(realm)) {
     for (const fingerprint of [false, true]) {
