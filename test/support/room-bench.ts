@@ -1,7 +1,13 @@
 /** A real server with rooms, and a stranger's address beside it that the network policy lets the relay reach. */
 
 import { createServer, type ServerHooks } from "../../src/server.ts";
-import { formatIp, type IpAddress, parseCidr, parseIp, withPort } from "../../src/stun/address.ts";
+import {
+  type IpAddress,
+  networks,
+  parseIp,
+  type TransportAddress,
+  withPort,
+} from "../../src/stun/address.ts";
 import { type Endpoint, transportTo } from "./endpoint.ts";
 import { Mailbox } from "./mailbox.ts";
 import { SignalingClient } from "./signaling-client.ts";
@@ -10,7 +16,8 @@ import { LOOPBACK_4, testConfig } from "./test-config.ts";
 import { TurnClient } from "./turn-client.ts";
 import { openUdpEndpoint } from "./udp-endpoint.ts";
 
-/** Linux answers to all of 127.0.0.0/8; the server and its clients are at 127.0.0.1. */
+/** Linux answers to all of 127.0.0.0/8; the server and its clients are at 127.0.0.1. The relay may reach 127.0.0.8 to 127.0.0.11. */
+const OPEN_NETWORK = "127.0.0.8/30";
 export const OUTSIDE = parseIp("127.0.0.9") as IpAddress;
 
 const PATIENCE_MS = 3000;
@@ -26,8 +33,7 @@ export class RoomBench {
   turnPort = 0;
 
   async start(overrides: Parameters<typeof testConfig>[0] = {}, hooks: ServerHooks = {}): Promise<void> {
-    const outside = parseCidr(formatIp(OUTSIDE));
-    const allowRelayTo = outside === undefined ? [] : [outside];
+    const allowRelayTo = networks(OPEN_NETWORK);
     const server = createServer(testConfig({ dev: false, allowRelayTo, ...overrides }), hooks);
     this.#cleanups.push(() => server.close());
     const { http, turn, admin } = await server.start();
@@ -67,12 +73,19 @@ export class RoomBench {
     return new TurnClient(transport, credentials, PATIENCE_MS);
   }
 
-  /** Somebody's socket outside. */
-  async outsider(): Promise<Outsider> {
-    const endpoint = await openUdpEndpoint(OUTSIDE);
+  /** Somebody's socket outside. `answer`: what it sends back. */
+  async outsider(
+    ip: IpAddress = OUTSIDE,
+    answer?: (packet: Buffer, from: TransportAddress) => Uint8Array | undefined,
+  ): Promise<Outsider> {
+    const endpoint = await openUdpEndpoint(ip);
     this.#cleanups.push(() => endpoint.close());
     const packets = new Mailbox<Buffer>("a packet outside", PATIENCE_MS);
-    endpoint.onPacket((bytes) => packets.put(Buffer.from(bytes)));
+    endpoint.onPacket((bytes, from) => {
+      packets.put(Buffer.from(bytes));
+      const sentBack = answer?.(Buffer.from(bytes), from);
+      if (sentBack !== undefined) void endpoint.send(from, sentBack);
+    });
     return { ...endpoint, packets };
   }
 }
