@@ -10,8 +10,8 @@ export function createRelayLog(logger: Logger): TurnEvents {
       logger.debug(describe(allocation), "allocation created");
     },
     allocationClosed(allocation, why, counts) {
-      const { sentPackets, sentBytes, receivedPackets, receivedBytes } = counts;
-      const carried = { sentPackets, sentBytes, receivedPackets, receivedBytes };
+      const { sentPackets, sentBytes, receivedPackets, receivedBytes, overLimitPackets } = counts;
+      const carried = { sentPackets, sentBytes, receivedPackets, receivedBytes, overLimitPackets };
       logger.info({ ...describe(allocation), why, ...carried }, "allocation closed");
     },
     targetRefused(allocation, target, reason) {

@@ -10,9 +10,9 @@ import {
 import type { PasswordAlgorithm } from "../stun/password-algorithm.ts";
 import type { Buckets } from "./bandwidth.ts";
 import type {
+  AllocationCounts,
   AllocationSummary,
   ClientLink,
-  RelayCounts,
   RelayDestination,
   RelaySocket,
   RelayTargetVerdict,
@@ -93,7 +93,7 @@ export interface AllocationInit {
   readonly buckets: Buckets;
 }
 
-export class Allocation implements RelayCounts {
+export class Allocation implements AllocationCounts {
   readonly kind = "allocation";
   readonly link: ClientLink;
   /** Never empty: with the last one the allocation ends. */
@@ -116,6 +116,7 @@ export class Allocation implements RelayCounts {
   sentBytes = 0;
   receivedPackets = 0;
   receivedBytes = 0;
+  overLimitPackets = 0;
   /** A few each: a short list is faster than a Map, and smaller. */
   readonly permissions: Permission[] = [];
   readonly channels: ChannelBinding[] = [];

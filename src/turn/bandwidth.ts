@@ -3,6 +3,7 @@
  * sender's congestion control finds the rate; the burst lets a key frame pass.
  */
 
+import type { Allocation } from "./allocation.ts";
 import type { DropReason, TurnUser } from "./ports.ts";
 import type { TurnCounters } from "./relay-state.ts";
 import { TokenBucket } from "./token-bucket.ts";
@@ -94,15 +95,16 @@ export class Bandwidth {
 
 /** Takes a packet from all buckets of the allocation that carries it; false: one has too little, none is touched, the drop is counted. */
 export function takeBandwidth(
-  { drops }: TurnCounters,
-  { own, room, total }: Buckets,
+  counters: TurnCounters,
+  allocation: Allocation,
   dataBytes: number,
   nowMs: number,
 ): boolean {
+  const { own, room, total } = allocation.buckets;
   const bytes = dataBytes + HEADER_BYTES;
-  if (own?.has(bytes, nowMs) === false) return drop(drops, "allocation-bandwidth");
-  if (room?.has(bytes, nowMs) === false) return drop(drops, "room-bandwidth");
-  if (total?.has(bytes, nowMs) === false) return drop(drops, "total-bandwidth");
+  if (own?.has(bytes, nowMs) === false) return drop(counters, allocation, "allocation-bandwidth");
+  if (room?.has(bytes, nowMs) === false) return drop(counters, allocation, "room-bandwidth");
+  if (total?.has(bytes, nowMs) === false) return drop(counters, allocation, "total-bandwidth");
   own?.take(bytes, nowMs);
   room?.take(bytes, nowMs);
   total?.take(bytes, nowMs);
@@ -111,18 +113,20 @@ export function takeBandwidth(
 
 /** The same at the allocation that a packet reaches inside the process: the room and the total have counted it already. */
 export function takeOwnBandwidth(
-  { drops }: TurnCounters,
-  { own }: Buckets,
+  counters: TurnCounters,
+  allocation: Allocation,
   dataBytes: number,
   nowMs: number,
 ): boolean {
+  const { own } = allocation.buckets;
   const bytes = dataBytes + HEADER_BYTES;
-  if (own?.has(bytes, nowMs) === false) return drop(drops, "allocation-bandwidth");
+  if (own?.has(bytes, nowMs) === false) return drop(counters, allocation, "allocation-bandwidth");
   own?.take(bytes, nowMs);
   return true;
 }
 
-function drop(drops: TurnCounters["drops"], why: DropReason): false {
+function drop({ drops }: TurnCounters, allocation: Allocation, why: DropReason): false {
   drops[why]++;
+  allocation.overLimitPackets++;
   return false;
 }

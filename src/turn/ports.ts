@@ -181,10 +181,19 @@ export interface RelayCounts {
   receivedBytes: number;
 }
 
+export interface AllocationCounts extends RelayCounts {
+  /** Dropped, because they were more than a limit on bandwidth lets pass. */
+  overLimitPackets: number;
+}
+
 /** Observers: they may fail, the relay does not. Packets are counted (`TurnServer.counters`), not announced. */
 export interface TurnEvents {
   allocationCreated?(allocation: AllocationSummary): void;
-  allocationClosed?(allocation: AllocationSummary, why: AllocationEnd, counts: Readonly<RelayCounts>): void;
+  allocationClosed?(
+    allocation: AllocationSummary,
+    why: AllocationEnd,
+    counts: Readonly<AllocationCounts>,
+  ): void;
   /** `errorCode` is undefined for a success. */
   requestAnswered?(method: number, errorCode: number | undefined): void;
   /** Policy refused a target. */

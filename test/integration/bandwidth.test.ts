@@ -1,6 +1,7 @@
 /** The room's rate over real sockets: what a call may relay, by the wall's clock. */
 
 import { afterEach, expect, test } from "vitest";
+import { createLogger } from "../../src/observe/logger.ts";
 import { createServer, type TurnpikeServer } from "../../src/server.ts";
 import { type TransportAddress, withPort } from "../../src/stun/address.ts";
 import { transportTo } from "../support/endpoint.ts";
@@ -20,9 +21,19 @@ const LEAST_BURST = Math.floor(262_144 / (DATA.length + 28));
 const RATE = 1_000_000;
 const CHANNEL = 0x4000;
 
-async function start(dev: boolean): Promise<{ server: TurnpikeServer; members: TurnClient[] }> {
+interface Bench {
+  readonly server: TurnpikeServer;
+  readonly members: readonly TurnClient[];
+  /** Lines of the log. */
+  readonly log: readonly Record<string, unknown>[];
+}
+
+async function start(dev: boolean): Promise<Bench> {
+  const log: Record<string, unknown>[] = [];
+  const stream = { write: (line: string) => void log.push(JSON.parse(line)) };
+  const logger = createLogger({ level: "info", stream });
   const limits = { maxBitsPerSecondPerRoom: RATE, bandwidthBurstMilliseconds: 0 };
-  const server = createServer(testConfig({ dev, limits }));
+  const server = createServer(testConfig({ dev, limits }), { logger });
   cleanups.push(() => server.close());
   const { http, turn } = await server.start();
   const members: TurnClient[] = [];
@@ -45,7 +56,7 @@ async function start(dev: boolean): Promise<{ server: TurnpikeServer; members: T
       "success",
     );
   }
-  return { server, members };
+  return { server, members, log };
 }
 
 /** Sends four bursts' worth; how much of it arrived, and in what time. A request at the end finds everything handled. */
@@ -62,8 +73,8 @@ async function flood([from, to]: readonly TurnClient[]): Promise<{ arrived: numb
   return { arrived: to?.data.pending.length ?? 0, seconds };
 }
 
-test("a room that wants more gets its burst and its rate, and what is dropped is a metric", async () => {
-  const { server, members } = await start(false);
+test("a room that wants more gets its burst and its rate, and what is dropped is a metric and stands in the log", async () => {
+  const { server, members, log } = await start(false);
   const { arrived, seconds } = await flood(members);
   const most = LEAST_BURST + (RATE / 8 / (DATA.length + 28)) * seconds + 1;
   expect(arrived).toBeGreaterThanOrEqual(LEAST_BURST);
@@ -72,6 +83,9 @@ test("a room that wants more gets its burst and its rate, and what is dropped is
   const [, dropped] =
     /^turnpike_dropped_packets_total\{reason="room-bandwidth"\} ([0-9]+)$/m.exec(page) ?? [];
   expect(Number(dropped)).toBe(4 * LEAST_BURST - arrived);
+  await server.close();
+  const ended = log.filter(({ msg }) => msg === "allocation closed");
+  expect(ended.map(({ overLimitPackets }) => overLimitPackets)).toEqual([Number(dropped), 0]);
 });
 
 test("--dev lifts it for loopback", async () => {

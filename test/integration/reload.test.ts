@@ -83,7 +83,8 @@ test("a new secret signs at once: everybody seated gets fresh iceServers, and wh
   expect(reload()).toMatchObject([{ level: "info", taken: ["secrets"] }]);
   const { iceServers: after } = await member.next("ice-servers");
   expect(passwordOf(after)).not.toBe(passwordOf(before));
-  for (const iceServers of [before, after])
+  const { iceServers: ofNext } = await (await SignalingClient.open(signalUrl(server))).join("red-fox");
+  for (const iceServers of [before, after, ofNext])
     expect(await withIceServers(server, iceServers).allocate()).toBeUndefined();
   expect(await running.refresh(600)).toBeUndefined();
 
@@ -93,6 +94,7 @@ test("a new secret signs at once: everybody seated gets fresh iceServers, and wh
   expect(await guest(server, OLD).allocate()).toBe(401);
   expect(await withIceServers(server, before).allocate()).toBe(401);
   expect(await withIceServers(server, last).allocate()).toBeUndefined();
+  expect(await withIceServers(server, ofNext).allocate()).toBeUndefined();
   expect(await guest(server, NEW).allocate()).toBeUndefined();
   // Its secret is gone, its seat is not: what it holds may be kept.
   expect(await running.refresh(600)).toBeUndefined();

@@ -79,7 +79,7 @@ export function receiveFromRelayTarget(
     !mayReceiveUnproven(state, allocation, permission, source, buffer, start, end, nowMs)
   )
     return drop(state, "unproven-target");
-  if (!takeBandwidth(state.counters, allocation.buckets, end - start, nowMs)) return;
+  if (!takeBandwidth(state.counters, allocation, end - start, nowMs)) return;
   deliverToClient(state, allocation, source, buffer, start, end, nowMs);
 }
 
@@ -108,7 +108,7 @@ function sendToTarget(
     !maySendUnproven(state, allocation, permission, address, buffer, start, end, nowMs)
   )
     return drop(state, "unproven-target");
-  if (!takeBandwidth(state.counters, allocation.buckets, end - start, nowMs)) return;
+  if (!takeBandwidth(state.counters, allocation, end - start, nowMs)) return;
   countSent(state, allocation, end - start, nowMs);
   socket.send(destination, buffer, start, end);
 }
@@ -125,11 +125,11 @@ function sendInside(
   nowMs: number,
 ): void {
   if (!mayMeetInside(state, from.user, to.user)) return drop(state, "other-room");
-  if (!takeBandwidth(state.counters, from.buckets, end - start, nowMs)) return;
+  if (!takeBandwidth(state.counters, from, end - start, nowMs)) return;
   countSent(state, from, end - start, nowMs);
   if (to.expiresAtMs <= nowMs) return drop(state, "no-allocation");
   if (to.permissionFor(source, nowMs) === undefined) return drop(state, "no-permission");
-  if (!takeOwnBandwidth(state.counters, to.buckets, end - start, nowMs)) return;
+  if (!takeOwnBandwidth(state.counters, to, end - start, nowMs)) return;
   state.counters.insidePackets++;
   deliverToClient(state, to, source, buffer, start, end, nowMs);
 }

@@ -3,7 +3,7 @@ import { createLogger } from "../../../src/observe/logger.ts";
 import { createRelayLog } from "../../../src/observe/relay-log.ts";
 import { parseIp, type TransportAddress, withPort } from "../../../src/stun/address.ts";
 
-const COUNTS = { sentPackets: 1, sentBytes: 2, receivedPackets: 3, receivedBytes: 4 };
+const COUNTS = { sentPackets: 1, sentBytes: 2, receivedPackets: 3, receivedBytes: 4, overLimitPackets: 5 };
 
 function address(text: string, port: number): TransportAddress {
   const ip = parseIp(text);

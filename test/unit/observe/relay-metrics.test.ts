@@ -32,7 +32,7 @@ test("the relay's metrics show what the relay counts and announces", async () =>
   const events = registerRelayEvents(registry);
   registerRelayTotals(registry, { allocationCount: 3, counters });
   events.allocationCreated?.(ALLOCATION);
-  events.allocationClosed?.(ALLOCATION, "room-left", counters);
+  events.allocationClosed?.(ALLOCATION, "room-left", { ...counters, overLimitPackets: 0 });
   events.requestAnswered?.(METHOD.allocate, undefined);
   events.requestAnswered?.(METHOD.allocate, 401);
   events.requestAnswered?.(0x123, 400);
@@ -90,7 +90,7 @@ test("no metric has a label with a user, a room or an address", async () => {
   registerRelayTotals(registry, { allocationCount: 0, counters });
   events.allocationCreated?.(ALLOCATION);
   events.targetRefused?.(ALLOCATION, address("10.0.0.1", 0), "denied-network");
-  events.allocationClosed?.(ALLOCATION, "expired", counters);
+  events.allocationClosed?.(ALLOCATION, "expired", { ...counters, overLimitPackets: 0 });
   expect(await registry.metrics()).not.toMatch(/peer-1|room-1|198\.51|203\.0|10\.0\.0/);
 });
 
