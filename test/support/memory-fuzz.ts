@@ -189,6 +189,8 @@ async function endAttack(
   attackers: readonly { readonly client: TurnClient }[],
   random: SeededRandom,
 ): Promise<void> {
+  // What is being opened is there, or given back.
+  await new Promise((resolve) => setImmediate(resolve));
   target.controls.advance(3600);
   turn.sweep();
   expect([turn.allocationCount, turn.reservationCount, allocator.openCount, retainedCount()]).toEqual([
