@@ -9,15 +9,17 @@ export interface CertificateFiles {
   readonly flags: readonly string[];
   /** What clients trust, as PEM. */
   readonly certificate: string;
+  /** The same, in a file. */
+  readonly certificateFile: string;
   remove(): void;
 }
 
 export function makeCertificateFiles(): CertificateFiles {
   const folder = makeTempDir("certificate");
   const [cert, key] = [join(folder.path, "cert.pem"), join(folder.path, "key.pem")];
-  const certificate = createSelfSignedCertificate();
-  writeFileSync(cert, certificate.cert);
-  writeFileSync(key, certificate.key);
+  const { cert: certificate, key: privateKey } = createSelfSignedCertificate();
+  writeFileSync(cert, certificate);
+  writeFileSync(key, privateKey);
   const flags = ["--tls-cert", cert, "--tls-key", key];
-  return { flags, certificate: certificate.cert, remove: folder.remove };
+  return { flags, certificate, certificateFile: cert, remove: folder.remove };
 }

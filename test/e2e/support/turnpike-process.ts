@@ -6,7 +6,7 @@ import { eventually } from "./eventually.ts";
 import { freePort } from "./free-port.ts";
 import { Metrics } from "./metrics.ts";
 
-const BUILT_COMMAND = fileURLToPath(new URL("../../../dist/bin/turnpike.js", import.meta.url));
+export const BUILT_COMMAND = fileURLToPath(new URL("../../../dist/bin/turnpike.js", import.meta.url));
 
 export interface TurnpikeOptions {
   /** Flags besides the ports. */
