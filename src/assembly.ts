@@ -6,6 +6,7 @@ import { buildIceServers, type TurnPorts } from "./credentials/ice-servers.ts";
 import { roomUser } from "./credentials/turn-credentials.ts";
 import { ownAddresses, type RelayAddress } from "./net/relay-addresses.ts";
 import { DgramRelayAllocator } from "./net/relay-sockets.ts";
+import { TcpRelaySockets } from "./net/tcp-relay-sockets.ts";
 import { WebSocketEndpoint } from "./net/websocket-endpoint.ts";
 import { fanOut } from "./observe/fan-out.ts";
 import type { Logger } from "./observe/logger.ts";
@@ -87,7 +88,7 @@ function pageOrigins({ allowedOrigins, publicHost }: Config): readonly string[] 
 }
 
 function createRelay(
-  { config, relayAddresses }: AssemblyOptions,
+  { config, relayAddresses, logger }: AssemblyOptions,
   events: TurnEvents,
   credentials: CredentialVerifier,
 ): TurnServer {
@@ -98,6 +99,11 @@ function createRelay(
     relayTo: config.relayTo,
     credentials,
     allocator: new DgramRelayAllocator(relayAddresses, config.relayPorts),
+    tcpAllocator: config.tcpRelay
+      ? new TcpRelaySockets(relayAddresses, config.relayPorts, (error) =>
+          logger.error({ err: error }, "a relayed address over TCP cannot be listened on any more"),
+        )
+      : undefined,
     targets: createRelayTargetPolicy({
       allow: config.allowRelayTo,
       deny: config.denyRelayTo,

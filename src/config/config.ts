@@ -38,6 +38,8 @@ export interface Config {
   readonly lan: boolean;
   /** Opens loopback as relay target, and lifts every limit per source and on bandwidth for clients on loopback. */
   readonly dev: boolean;
+  /** TCP allocations (RFC 6062), for users outside of rooms. */
+  readonly tcpRelay: boolean;
   readonly adminHost: IpAddress;
   readonly adminPort: number;
   readonly logLevel: "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
@@ -80,6 +82,10 @@ export interface ConfigLimits {
   readonly maxBitsPerSecond: number;
   /** 256 KiB at least, whatever the rate. */
   readonly bandwidthBurstMilliseconds: number;
+  /** Of TCP allocations with relay targets. */
+  readonly maxRelayedConnections: number;
+  readonly maxRelayedConnectionsPerAllocation: number;
+  readonly relayedConnectionIdleSeconds: number;
   readonly unauthenticatedBurst: number;
   readonly unauthenticatedPerSecond: number;
 }

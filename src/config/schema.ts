@@ -142,6 +142,21 @@ const limits = z.strictObject(
       value: "ms",
       about: "how much of its rate may pass at once after a pause, a key frame, say; 256 KiB at least",
     }),
+    maxRelayedConnections: setting(whole(1, MILLION).default(2000), {
+      group: "Limits",
+      value: "n",
+      about: "TCP connections with relay targets in all (--tcp-relay)",
+    }),
+    maxRelayedConnectionsPerAllocation: setting(whole(1, 10_000).default(16), {
+      group: "Limits",
+      value: "n",
+      about: "TCP connections with relay targets of one allocation (--tcp-relay)",
+    }),
+    relayedConnectionIdleSeconds: setting(whole(1, 86_400).default(600), {
+      group: "Limits",
+      value: "seconds",
+      about: "a relayed TCP connection that carries nothing for so long is closed (--tcp-relay)",
+    }),
     unauthenticatedBurst: setting(whole(1, MILLION).default(200), {
       group: "Limits",
       value: "n",
@@ -210,7 +225,7 @@ export const schema = z.strictObject(
     relayPorts: setting(portRange().prefault("49152-65535"), {
       group: "TURN",
       value: "min-max",
-      about: "UDP ports of relayed addresses",
+      about: "ports of relayed addresses: UDP, and TCP with --tcp-relay",
     }),
     realm: setting(words(MAX_REALM_BYTES).default("turnpike"), {
       group: "TURN",
@@ -260,6 +275,11 @@ export const schema = z.strictObject(
     dev: setting(toggle().default(false), {
       group: "TURN",
       about: "for your own machine: relays to loopback, no limits per source and on bandwidth for it",
+    }),
+    tcpRelay: setting(toggle().default(false), {
+      group: "TURN",
+      about:
+        "relays TCP connections too (RFC 6062), for users outside of rooms only; off, because it lets them reach TCP services",
     }),
     roomSize: setting(whole(2, 1000).default(2), {
       group: "Rooms",

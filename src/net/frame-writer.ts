@@ -7,6 +7,8 @@ export interface FrameWriter {
   /** What was given and not yet taken by the system. */
   readonly waitingBytes: number;
   write(frame: Uint8Array): void;
+  /** Whoever writes to the socket next writes behind everything that was given. */
+  flush(): void;
 }
 
 export function createTcpWriter(socket: Socket, batch: WriteBatch): FrameWriter {
@@ -17,6 +19,9 @@ export function createTcpWriter(socket: Socket, batch: WriteBatch): FrameWriter 
     write(frame) {
       batch.cork(socket);
       socket.write(frame);
+    },
+    flush() {
+      // The socket has it all.
     },
   };
 }
@@ -49,6 +54,11 @@ export class TlsWriter implements FrameWriter {
     }
     this.#queue.push(frame);
     this.#queuedBytes += frame.length;
+  }
+
+  flush(): void {
+    for (const frame of this.#queue.splice(0)) this.#socket.write(frame);
+    this.#queuedBytes = 0;
   }
 
   #pass(bytes: Uint8Array): void {

@@ -3,7 +3,7 @@
 import { bindDgramSocket, closeSocket } from "./dgram-socket.ts";
 import { type ListenFailure, toFailure } from "./listen.ts";
 import type { RelayAddress } from "./relay-addresses.ts";
-import type { PortRange } from "./relay-sockets.ts";
+import type { PortRange } from "./relay-ports.ts";
 
 /** Below it systems ask for a right. */
 const FIRST_FREE_PORT = 1024;

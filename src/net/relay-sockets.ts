@@ -1,6 +1,5 @@
 /** Relayed transport addresses over `dgram`: one socket each, from the relay port range. */
 
-import { randomInt } from "node:crypto";
 import type { RemoteInfo, Socket } from "node:dgram";
 import {
   formatIp,
@@ -21,11 +20,7 @@ import type {
 } from "../turn/ports.ts";
 import { bindDgramSocket, sendOrDrop } from "./dgram-socket.ts";
 import type { RelayAddress } from "./relay-addresses.ts";
-
-export interface PortRange {
-  readonly min: number;
-  readonly max: number;
-}
+import { type PortRange, RelayPorts } from "./relay-ports.ts";
 
 /** Ports that somebody else on this machine holds are passed over, this many in one request at most. */
 const MAX_BIND_ATTEMPTS = 64;
@@ -52,18 +47,17 @@ export class DgramRelayAllocator implements RelayAllocator {
 /** The ports of the range on one address. */
 class PortPool {
   readonly #address: RelayAddress;
-  readonly #ports: PortRange;
-  readonly #taken = new Uint8Array(65536);
+  readonly #ports: RelayPorts;
 
-  constructor(address: RelayAddress, ports: PortRange) {
+  constructor(address: RelayAddress, range: PortRange) {
     this.#address = address;
-    this.#ports = ports;
+    this.#ports = new RelayPorts(range);
   }
 
   async open(parity: RelayPortParity): Promise<RelaySocketResult> {
     const passedOver = new Set<number>();
     for (let attempt = 0; attempt < MAX_BIND_ATTEMPTS; attempt++) {
-      const port = this.#pick(parity, passedOver);
+      const port = this.#ports.pick(parity, passedOver);
       if (port === undefined) break;
       passedOver.add(port);
       const ports = parity === "even-with-next" ? [port, port + 1] : [port];
@@ -83,32 +77,14 @@ class PortPool {
     return [];
   }
 
-  /** A free port, at random so that it cannot be guessed (RFC 8656 section 7.2): the first one from a random place on. */
-  #pick(parity: RelayPortParity, passedOver: ReadonlySet<number>): number | undefined {
-    const { min, max } = this.#ports;
-    const count = max - min + 1;
-    const offset = randomInt(count);
-    for (let i = 0; i < count; i++) {
-      const port = min + ((offset + i) % count);
-      if (this.#taken[port] === 1 || passedOver.has(port)) continue;
-      if (parity === "any") return port;
-      if (port % 2 !== 0) continue;
-      if (parity === "even") return port;
-      if (port < max && this.#taken[port + 1] === 0) return port;
-    }
-    return undefined;
-  }
-
   /** Undefined where the port is held by somebody else; rejects on any other failure. */
   async #bind(port: number): Promise<RelaySocket | undefined> {
-    this.#taken[port] = 1;
+    const giveBack = this.#ports.take(port);
     try {
       const socket = await bindDgramSocket(this.#address.bindIp, port);
-      return new DgramRelaySocket(socket, withPort(this.#address.relayedIp, port), () => {
-        this.#taken[port] = 0;
-      });
+      return new DgramRelaySocket(socket, withPort(this.#address.relayedIp, port), giveBack);
     } catch (error) {
-      this.#taken[port] = 0;
+      giveBack();
       if ((error as NodeJS.ErrnoException).code === "EADDRINUSE") return undefined;
       throw error;
     }

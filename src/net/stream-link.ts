@@ -9,8 +9,10 @@ import {
 } from "../turn/channel-data.ts";
 import type { ClientConnection, ClientLink, LinkHolding } from "../turn/ports.ts";
 import { MAX_FRAME_BYTES, StreamFramer } from "../turn/stream-framer.ts";
+import type { PeerStream, StreamMeter } from "../turn/tcp-ports.ts";
 import type { TurnServer } from "../turn/turn-server.ts";
 import { createTcpWriter, type FrameWriter, TlsWriter } from "./frame-writer.ts";
+import type { DuplexPeerStream } from "./peer-stream.ts";
 import type { WriteBatch } from "./write-batch.ts";
 
 /** What waits in the process for a client that does not read; above it packets are lost, as they would be over UDP. */
@@ -34,6 +36,13 @@ export interface StreamLinkOptions {
   readonly turn: TurnServer;
   readonly batch: WriteBatch;
   readonly timeouts: StreamTimeouts;
+  /** Takes the listeners off the socket: it is a relayed connection now. */
+  readonly letGo: () => void;
+}
+
+interface Carried {
+  readonly stream: DuplexPeerStream;
+  readonly meter: StreamMeter;
 }
 
 export class StreamClientLink implements ClientLink {
@@ -47,10 +56,12 @@ export class StreamClientLink implements ClientLink {
   readonly #writer: FrameWriter;
   readonly #framer: StreamFramer;
   readonly #idleMs: number;
+  readonly #letGo: () => void;
+  #carried: Carried | undefined;
   #timer: NodeJS.Timeout | undefined;
   #timerMs = 0;
 
-  constructor({ socket, transport, remote, local, turn, batch, timeouts }: StreamLinkOptions) {
+  constructor({ socket, transport, remote, local, turn, batch, timeouts, letGo }: StreamLinkOptions) {
     this.transport = transport;
     this.remote = remote;
     this.local = local;
@@ -60,6 +71,7 @@ export class StreamClientLink implements ClientLink {
     this.#writer = transport === "tls" ? new TlsWriter(socket) : createTcpWriter(socket, batch);
     this.#framer = new StreamFramer((buffer, start, end) => this.#receiveFrame(buffer, start, end));
     this.#idleMs = timeouts.idleMs;
+    this.#letGo = letGo;
     this.#endAfter(timeouts.firstMessageMs);
   }
 
@@ -67,7 +79,10 @@ export class StreamClientLink implements ClientLink {
   receive(segment: Uint8Array): void {
     if (this.#socket.destroyed) return;
     const maxFrameBytes = this.holding === undefined ? MAX_STRANGER_FRAME_BYTES : MAX_FRAME_BYTES;
-    if (this.#framer.push(segment, maxFrameBytes)) return;
+    if (this.#framer.push(segment, maxFrameBytes)) {
+      if (this.#carried !== undefined) this.#startCarrying(this.#carried);
+      return;
+    }
     this.#turn.countDrop("malformed");
     this.#socket.destroy();
   }
@@ -104,12 +119,30 @@ export class StreamClientLink implements ClientLink {
     this.#endAfter(this.#idleMs);
   }
 
+  /** Called while a frame is received, whose answer has been sent. */
+  carry(stream: PeerStream, meter: StreamMeter): void {
+    this.#stopTimer();
+    this.#framer.stop();
+    this.#carried = { stream: stream as DuplexPeerStream, meter };
+  }
+
+  /** What the client sent behind its ConnectionBind goes first. */
+  #startCarrying({ stream, meter }: Carried): void {
+    this.#letGo();
+    this.#socket.pause();
+    // An end is passed on, and the way back stays open.
+    this.#socket.allowHalfOpen = true;
+    if (this.#framer.rest.length > 0) this.#socket.unshift(this.#framer.rest);
+    this.#writer.flush();
+    stream.carryFor(this.#socket, meter);
+  }
+
   #receiveFrame(buffer: Uint8Array, start: number, end: number): void {
     // Closed by what came before it in the segment.
     if (this.#socket.destroyed) return;
     const isStun = !startsChannelData(buffer[start] as number);
     this.#turn.receive(this, buffer, start, end);
-    if (isStun && this.holding === undefined) this.#endAfter(this.#idleMs);
+    if (isStun && this.holding === undefined && this.#carried === undefined) this.#endAfter(this.#idleMs);
   }
 
   #hasRoomFor(bytes: number): boolean {

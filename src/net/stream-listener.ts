@@ -52,6 +52,8 @@ export class TurnStreams {
       return;
     }
     this.#open[transport]++;
+    const receive = (segment: Buffer) => link.receive(segment);
+    const cut = () => socket.destroy();
     const link = new StreamClientLink({
       socket,
       transport,
@@ -60,12 +62,16 @@ export class TurnStreams {
       turn: this.#turn,
       batch: this.#batch,
       timeouts: this.#timeouts,
+      letGo() {
+        socket.off("data", receive);
+        socket.off("end", cut);
+      },
     });
     // What goes wrong on a socket ends it, and "close" follows.
     socket.on("error", ignoreSocketError);
-    socket.on("data", (segment: Buffer) => link.receive(segment));
+    socket.on("data", receive);
     // RFC 8656 knows no half-closed client: who sends no more has no use for what is relayed.
-    socket.once("end", () => socket.destroy());
+    socket.once("end", cut);
     socket.once("close", () => {
       giveBack();
       this.#open[transport]--;

@@ -24,11 +24,12 @@ export function createRelayLog(logger: Logger): TurnEvents {
 }
 
 function describe(allocation: AllocationSummary): object {
-  const { userId, client, transport, relayedAddress, additionalRelayedAddress } = allocation;
+  const { userId, client, transport, protocol, relayedAddress, additionalRelayedAddress } = allocation;
   return {
     user: userId,
     client: formatTransportAddress(client),
     transport,
+    protocol,
     relayedAddress: formatTransportAddress(relayedAddress),
     ...(additionalRelayedAddress && {
       additionalRelayedAddress: formatTransportAddress(additionalRelayedAddress),

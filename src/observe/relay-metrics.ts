@@ -8,6 +8,7 @@ import type { TurnCounters } from "../turn/relay-state.ts";
 /** What is read when the metrics are asked for; `TurnServer` has it. */
 export interface RelayTotals {
   readonly allocationCount: number;
+  readonly relayedConnectionCount: number;
   readonly counters: Readonly<TurnCounters>;
 }
 
@@ -83,6 +84,14 @@ export function registerRelayTotals(registry: Registry, relay: RelayTotals): voi
     registers,
     collect() {
       this.set(relay.allocationCount);
+    },
+  });
+  new Gauge({
+    name: "turnpike_relayed_connections",
+    help: "TCP connections with relay targets that are open or being opened (--tcp-relay).",
+    registers,
+    collect() {
+      this.set(relay.relayedConnectionCount);
     },
   });
   new Counter({

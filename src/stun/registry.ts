@@ -1,6 +1,6 @@
 /**
  * The numbers of STUN and TURN: the IANA registries "STUN Methods", "STUN Attributes" and "STUN Error Codes" as far as
- * RFC 8489, RFC 8656, and ICE (RFC 8445) use them. `test/unit/stun/registry.test.ts` holds them against the RFCs' tables.
+ * RFC 8489, RFC 8656, RFC 6062 and ICE (RFC 8445) use them. `test/unit/stun/registry.test.ts` holds them against the RFCs' tables.
  */
 
 export const MAGIC_COOKIE = 0x2112a442;
@@ -15,6 +15,10 @@ export const METHOD = {
   data: 0x007,
   createPermission: 0x008,
   channelBind: 0x009,
+  // RFC 6062
+  connect: 0x00a,
+  connectionBind: 0x00b,
+  connectionAttempt: 0x00c,
 } as const;
 
 /** Attribute types. Below 0x8000 a receiver must understand them (RFC 8489 section 14). */
@@ -50,6 +54,8 @@ export const ATTRIBUTE = {
   additionalAddressFamily: 0x8000,
   addressErrorCode: 0x8001,
   icmp: 0x8004,
+  // RFC 6062
+  connectionId: 0x002a,
   // RFC 8445: seen in the connectivity checks that a relay carries
   priority: 0x0024,
   useCandidate: 0x0025,
@@ -93,5 +99,6 @@ export const ERROR_REASONS = {
 
 export type StunErrorCode = keyof typeof ERROR_REASONS;
 
-/** IANA protocol number, as REQUESTED-TRANSPORT carries it. */
+/** IANA protocol numbers, as REQUESTED-TRANSPORT carries them. */
 export const PROTOCOL_UDP = 17;
+export const PROTOCOL_TCP = 6;

@@ -19,7 +19,7 @@ export interface Opening {
 export class AllocationTable {
   readonly #all = new Set<Allocation>();
   readonly #opening = new Set<Opening>();
-  /** By relayed port, then by relayed IP: a port is rarely held by two. */
+  /** Over UDP. By relayed port, then by relayed IP: a port is rarely held by two. */
   readonly #byRelayedPort = new Map<number, { relay: AllocationRelay; allocation: Allocation }[]>();
   readonly #byUser = new Map<string, Set<Allocation>>();
   /** Relayed addresses, and those that are being opened. */
@@ -41,7 +41,7 @@ export class AllocationTable {
 
   add(allocation: Allocation): void {
     this.#all.add(allocation);
-    for (const relay of allocation.relays) {
+    for (const relay of allocation.protocol === "udp" ? allocation.relays : []) {
       const { port } = relay.socket.relayedAddress;
       const onPort = this.#byRelayedPort.get(port);
       const entry = { relay, allocation };
@@ -102,7 +102,7 @@ export class AllocationTable {
     return this.#opening;
   }
 
-  /** Whose relayed address this is. */
+  /** Whose relayed address this is, over UDP. */
   atRelayedAddress(address: TransportAddress): Allocation | undefined {
     const onPort = this.#byRelayedPort.get(address.port);
     if (onPort === undefined) return undefined;

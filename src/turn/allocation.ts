@@ -14,6 +14,7 @@ import type {
   AllocationSummary,
   ClientLink,
   RelayDestination,
+  RelayProtocol,
   RelaySocket,
   RelayTargetVerdict,
   TurnUser,
@@ -76,6 +77,7 @@ export interface ChannelBinding {
 
 export interface AllocationInit {
   readonly link: ClientLink;
+  readonly protocol: RelayProtocol;
   /** One or two, of different families. */
   readonly sockets: readonly RelaySocket[];
   readonly user: TurnUser;
@@ -96,6 +98,7 @@ export interface AllocationInit {
 export class Allocation implements AllocationCounts {
   readonly kind = "allocation";
   readonly link: ClientLink;
+  readonly protocol: RelayProtocol;
   /** Never empty: with the last one the allocation ends. */
   readonly relays: AllocationRelay[];
   readonly user: TurnUser;
@@ -125,6 +128,7 @@ export class Allocation implements AllocationCounts {
 
   constructor(init: AllocationInit) {
     this.link = init.link;
+    this.protocol = init.protocol;
     this.relays = init.sockets.map((socket) => ({
       family: socket.relayedAddress.family,
       socket,
@@ -217,6 +221,7 @@ export class Allocation implements AllocationCounts {
       ...this.user.room,
       client: this.link.remote,
       transport: this.link.transport,
+      protocol: this.protocol,
       relayedAddress: relayedAddress as TransportAddress,
       ...(additionalRelayedAddress && { additionalRelayedAddress }),
     };

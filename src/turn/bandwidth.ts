@@ -125,6 +125,24 @@ export function takeOwnBandwidth(
   return true;
 }
 
+/**
+ * Takes bytes of a TCP connection, which cannot be dropped: they may be owed. Returns how many milliseconds nothing more may be read,
+ * so that they are not.
+ */
+export function takeStreamBandwidth(
+  { own, room, total }: Buckets,
+  bytes: number,
+  nowMs: number,
+  isCountedElsewhere: boolean,
+): number {
+  let owedMs = 0;
+  for (const bucket of isCountedElsewhere ? [own] : [own, room, total]) {
+    bucket?.take(bytes, nowMs);
+    owedMs = Math.max(owedMs, bucket?.owedMs(nowMs) ?? 0);
+  }
+  return owedMs;
+}
+
 function drop({ drops }: TurnCounters, allocation: Allocation, why: DropReason): false {
   drops[why]++;
   allocation.overLimitPackets++;

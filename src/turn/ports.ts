@@ -6,11 +6,15 @@
 import type { IpAddress, IpFamily, TransportAddress } from "../stun/address.ts";
 import type { PasswordAlgorithm } from "../stun/password-algorithm.ts";
 import type { Allocation } from "./allocation.ts";
+import type { PeerStream, StreamMeter } from "./tcp-ports.ts";
 
 /** Milliseconds that only rise; the zero is anywhere. */
 export type MonotonicClock = () => number;
 
 export type ClientTransport = "udp" | "tcp" | "tls";
+
+/** What an allocation relays: packets, or connections (RFC 6062). */
+export type RelayProtocol = "udp" | "tcp";
 
 /** An allocation, or the transaction of an Allocate whose relay socket is still being opened. */
 export type LinkHolding =
@@ -41,6 +45,8 @@ export interface ClientLink {
   retain(): void;
   /** The relay holds nothing more for this 5-tuple. */
   release(): void;
+  /** Over TCP and TLS: what comes and goes from here on is the stream's, and no STUN any more (RFC 6062 section 5.4). */
+  carry?(stream: PeerStream, meter: StreamMeter): void;
 }
 
 /** A destination that a relay socket has prepared for; opaque to the relay but for the address. */
@@ -155,6 +161,8 @@ export type DropReason =
   | "unproven-target"
   /** A client over TCP or TLS does not read what is relayed to it. */
   | "slow-reader"
+  /** A peer connected to a relayed address that has as many connections as it may. */
+  | "connection-limit"
   /** It would not fit into one datagram, or into one message to the client. */
   | "too-large"
   /** More than the limit: of one of the allocations that carry it, of their room, of the relay. */
@@ -168,6 +176,7 @@ export interface AllocationSummary {
   readonly peer?: string;
   readonly client: TransportAddress;
   readonly transport: ClientTransport;
+  readonly protocol: RelayProtocol;
   readonly relayedAddress: TransportAddress;
   /** The IPv6 one of two. */
   readonly additionalRelayedAddress?: TransportAddress;

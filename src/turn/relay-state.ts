@@ -16,6 +16,7 @@ import type {
 } from "./ports.ts";
 import type { Reservations } from "./reservations.ts";
 import type { RoomTargets } from "./room-targets.ts";
+import type { TcpRelays } from "./tcp-relays.ts";
 
 export interface TurnLimits extends BandwidthLimits {
   readonly maxAllocations: number;
@@ -24,6 +25,10 @@ export interface TurnLimits extends BandwidthLimits {
   readonly maxAllocationsPerUser: number;
   readonly maxPermissionsPerAllocation: number;
   readonly maxChannelsPerAllocation: number;
+  /** Connections with peers of TCP allocations (RFC 6062), in all. */
+  readonly maxRelayedConnections: number;
+  readonly maxRelayedConnectionsPerAllocation: number;
+  readonly relayedConnectionIdleSeconds: number;
   readonly unauthenticatedBurst: number;
   readonly unauthenticatedPerSecond: number;
 }
@@ -49,6 +54,8 @@ export interface RelayState {
   readonly table: AllocationTable;
   readonly reservations: Reservations;
   readonly bandwidth: Bandwidth;
+  /** Undefined: TCP allocations (RFC 6062) are off. */
+  readonly tcp: TcpRelays | undefined;
   readonly counters: TurnCounters;
   readonly announce: Announce;
   /** Set when the relay ends: an Allocate that was waiting for its socket gives it back. */
@@ -90,6 +97,7 @@ export function createTurnCounters(): TurnCounters {
       "other-room": 0,
       "unproven-target": 0,
       "slow-reader": 0,
+      "connection-limit": 0,
       "too-large": 0,
       "allocation-bandwidth": 0,
       "room-bandwidth": 0,

@@ -25,6 +25,8 @@ export class StreamFramer {
   /** The beginning of a cut frame; of one whose size is not known yet at most `STUN_PREFIX_BYTES - 1`. */
   #held: Uint8Array = new Uint8Array(STUN_PREFIX_BYTES);
   #heldBytes = 0;
+  #isStopped = false;
+  #rest: Uint8Array = new Uint8Array(0);
 
   constructor(receive: FrameReceiver) {
     this.#receive = receive;
@@ -33,6 +35,16 @@ export class StreamFramer {
   /** Bytes of a cut frame that wait for the rest. */
   get heldBytes(): number {
     return this.#heldBytes;
+  }
+
+  /** Called from the receiver: what follows the frame that it was given is no frame, and is left in `rest`. */
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  /** What came behind the last frame. */
+  get rest(): Uint8Array {
+    return this.#rest;
   }
 
   /**
@@ -46,6 +58,10 @@ export class StreamFramer {
       if (offset === GARBAGE) return false;
     }
     while (offset < segment.length) {
+      if (this.#isStopped) {
+        this.#rest = segment.subarray(offset);
+        return true;
+      }
       const size = frameSize(segment, offset, segment.length);
       if (size === GARBAGE || size > maxFrameBytes) return false;
       if (size === UNKNOWN || offset + size > segment.length) {

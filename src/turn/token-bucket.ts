@@ -1,6 +1,6 @@
 /**
  * A bucket of tokens, bytes or packets, that refills steadily. It is one number: the time at which it will be full again. Each token that
- * is taken moves that on by what one takes at the rate; it may lie ahead of now by what the bucket holds, and no further.
+ * is taken moves that on by what one takes at the rate; it may lie ahead of now by what the bucket holds, and further by what is owed.
  */
 export class TokenBucket {
   readonly #msPerToken: number;
@@ -17,10 +17,15 @@ export class TokenBucket {
     return from + tokens * this.#msPerToken - nowMs <= this.#holdsMs;
   }
 
-  /** Only what it has. */
+  /** What is more than it has, is owed. */
   take(tokens: number, nowMs: number): void {
     const from = Math.max(this.#fullAtMs, nowMs);
     this.#fullAtMs = from + tokens * this.#msPerToken;
+  }
+
+  /** How long until nothing is owed. */
+  owedMs(nowMs: number): number {
+    return Math.max(0, this.#fullAtMs - this.#holdsMs - nowMs);
   }
 
   /** Nothing is missing: a new one would be the same. */

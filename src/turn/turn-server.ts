@@ -13,21 +13,19 @@ import { unknownAttributesAttribute } from "../stun/attributes.ts";
 import { bindingSuccess } from "../stun/binding.ts";
 import { verifyFingerprint } from "../stun/integrity.ts";
 import { decodeMessage, type StunMessage } from "../stun/message.ts";
-import { ATTRIBUTE, isComprehensionRequired, METHOD } from "../stun/registry.ts";
+import { METHOD } from "../stun/registry.ts";
 import type { Allocation } from "./allocation.ts";
 import { AllocationTable } from "./allocation-table.ts";
-import { type Answer, type AuthenticatedRequest, failure } from "./answer.ts";
+import { type AuthenticatedRequest, failure } from "./answer.ts";
 import { AnswerLimiter } from "./answer-limiter.ts";
 import { allocationOf, authenticate } from "./authenticate.ts";
 import { Bandwidth } from "./bandwidth.ts";
 import { Challenge } from "./challenge.ts";
 import { startsChannelData } from "./channel-data.ts";
 import { ClaimLedger } from "./claim-ledger.ts";
+import { dispatch, isSupported } from "./dispatch.ts";
 import { encodeAnswer } from "./encode-answer.ts";
-import { handleAllocate } from "./handlers/allocate.ts";
-import { handleChannelBind } from "./handlers/channel-bind.ts";
-import { handleCreatePermission } from "./handlers/create-permission.ts";
-import { handleRefresh } from "./handlers/refresh.ts";
+import { connectionOf } from "./handlers/connection-bind.ts";
 import { receiveChannelData, receiveSendIndication } from "./handlers/relay-data.ts";
 import type {
   AllocationEnd,
@@ -47,33 +45,10 @@ import {
 } from "./relay-state.ts";
 import { Reservations } from "./reservations.ts";
 import { type RoomMember, RoomTargets, type SignalledIce } from "./room-targets.ts";
+import type { TcpRelayAllocator } from "./tcp-ports.ts";
+import { TcpRelays } from "./tcp-relays.ts";
+import { unknownAttributes } from "./unknown-attributes.ts";
 import { reviewRoom } from "./unproven-target.ts";
-
-/** The comprehension-required attributes that this server knows; others below 0x8000 are answered with 420. */
-const UNDERSTOOD: ReadonlySet<number> = new Set([
-  ATTRIBUTE.username,
-  ATTRIBUTE.messageIntegrity,
-  ATTRIBUTE.realm,
-  ATTRIBUTE.nonce,
-  ATTRIBUTE.messageIntegritySha256,
-  ATTRIBUTE.passwordAlgorithm,
-  ATTRIBUTE.userhash,
-  ATTRIBUTE.channelNumber,
-  ATTRIBUTE.lifetime,
-  ATTRIBUTE.xorPeerAddress,
-  ATTRIBUTE.data,
-  ATTRIBUTE.requestedAddressFamily,
-  ATTRIBUTE.evenPort,
-  ATTRIBUTE.requestedTransport,
-  ATTRIBUTE.dontFragment,
-  ATTRIBUTE.reservationToken,
-  // Of answers. RFC 8489 section 6.3: "Known-but-unexpected attributes SHOULD be ignored by the agent."
-  ATTRIBUTE.mappedAddress,
-  ATTRIBUTE.xorMappedAddress,
-  ATTRIBUTE.xorRelayedAddress,
-  ATTRIBUTE.errorCode,
-  ATTRIBUTE.unknownAttributes,
-]);
 
 export type TurnServerOptions = Pick<
   RelayState,
@@ -84,6 +59,8 @@ export type TurnServerOptions = Pick<
   /** Where a room's credentials relay to. Default "room": to its members. "public": wherever `targets` lets everybody. */
   readonly relayTo?: "room" | "public";
   readonly events: TurnEvents;
+  /** Undefined: no TCP allocations (RFC 6062). */
+  readonly tcpAllocator?: TcpRelayAllocator | undefined;
 };
 
 export class TurnServer {
@@ -93,8 +70,10 @@ export class TurnServer {
   readonly #limiter: AnswerLimiter;
 
   constructor(options: TurnServerOptions) {
-    const { realm, allocator, targets, clock, limits, isExempt, relayTo = "room" } = options;
+    const { realm, allocator, targets, clock, limits, isExempt, relayTo = "room", tcpAllocator } = options;
     const ledger = new ClaimLedger();
+    const counters = createTurnCounters();
+    const announce = createAnnounce(options.events);
     this.#state = {
       allocator,
       targets,
@@ -107,8 +86,9 @@ export class TurnServer {
       table: new AllocationTable(),
       reservations: new Reservations(),
       bandwidth: new Bandwidth(limits),
-      counters: createTurnCounters(),
-      announce: createAnnounce(options.events),
+      tcp: tcpAllocator && new TcpRelays(tcpAllocator, { clock, limits, counters, announce }),
+      counters,
+      announce,
     };
     this.#credentials = options.credentials;
     this.#challenge = new Challenge(realm, clock);
@@ -122,6 +102,11 @@ export class TurnServer {
 
   get reservationCount(): number {
     return this.#state.reservations.size;
+  }
+
+  /** Connections with peers of TCP allocations. */
+  get relayedConnectionCount(): number {
+    return this.#state.tcp?.connectionCount ?? 0;
   }
 
   get counters(): Readonly<TurnCounters> {
@@ -164,6 +149,7 @@ export class TurnServer {
     this.#state.reservations.sweep(nowMs);
     this.#state.bandwidth.sweep(nowMs);
     this.#state.ledger.sweep(nowMs);
+    this.#state.tcp?.sweep(nowMs);
   }
 
   /** A member who has a seat signals addresses and ICE passwords to another one: what that one's checks will need. */
@@ -231,7 +217,7 @@ export class TurnServer {
     if (messageClass !== "request") return this.#dropMalformed();
     if (method === METHOD.binding) return this.#receiveBinding(link, message);
     // RFC 8489 section 6.3: a method that is not supported is no message of ours; it is not answered.
-    if (method !== METHOD.allocate && !HANDLERS.has(method)) return this.#dropMalformed();
+    if (!isSupported(this.#state, method)) return this.#dropMalformed();
     this.#receiveTurnRequest(link, message);
   }
 
@@ -253,7 +239,7 @@ export class TurnServer {
 
   #receiveTurnRequest(link: ClientLink, received: StunMessage): void {
     const nowMs = this.#state.clock();
-    const allocation = this.#liveAllocationOf(link, nowMs);
+    const allocation = this.#liveAllocationOf(link, received, nowMs);
     // An Allocate is answered when its socket is open, and the bytes are ours only until we return.
     const message = { ...received, transactionId: received.transactionId.slice() };
     const authentication = authenticate(link, message, this.#challenge, this.#credentials, allocation);
@@ -262,36 +248,25 @@ export class TurnServer {
     const { username, user, key, algorithm, integrity } = authentication;
     if (user.room !== undefined) this.#state.rooms?.clientSeen(user.room, link.remote);
     const request: AuthenticatedRequest = { link, message, username, user, key, algorithm, nowMs };
-    this.#dispatch(request, allocation, (answer) => {
+    dispatch(this.#state, request, allocation, (answer) => {
       link.send(encodeAnswer(message, answer, { integrity, key }));
       const errorCode = answer.kind === "error" ? answer.code : undefined;
       this.#state.announce("requestAnswered", message.method, errorCode);
     });
   }
 
-  /** An allocation whose lifetime is over ends here, before its key can vouch for anybody. */
-  #liveAllocationOf(link: ClientLink, nowMs: number): Allocation | undefined {
-    const allocation = allocationOf(link);
+  /**
+   * What the request is about: the allocation of its 5-tuple, or the one whose connection a ConnectionBind means. One whose lifetime
+   * is over ends here, before its key can vouch for anybody.
+   */
+  #liveAllocationOf(link: ClientLink, message: StunMessage, nowMs: number): Allocation | undefined {
+    const { tcp } = this.#state;
+    const allocation =
+      message.method === METHOD.connectionBind
+        ? tcp && connectionOf(tcp, message)?.allocation
+        : allocationOf(link);
     if (allocation === undefined || closeExpired(this.#state, allocation, nowMs)) return undefined;
     return allocation;
-  }
-
-  #dispatch(
-    request: AuthenticatedRequest,
-    allocation: Allocation | undefined,
-    answer: (answer: Answer) => void,
-  ): void {
-    const { message } = request;
-    // RFC 8489 section 6.3.1: unknown comprehension-required attributes are named in a 420.
-    const unknown = unknownAttributes(message);
-    if (unknown.length > 0) return answer(failure(420, unknownAttributesAttribute(unknown)));
-
-    const handle = HANDLERS.get(message.method);
-    if (handle === undefined) return handleAllocate(this.#state, request, answer);
-    // RFC 8656 section 5: every request but Allocate needs an allocation, else 437, and carries the username that made it, else 441.
-    if (allocation === undefined) return answer(failure(437));
-    if (allocation.username !== request.username) return answer(failure(441));
-    answer(handle(this.#state, request, allocation));
   }
 
   /** An error without MESSAGE-INTEGRITY; with the challenge where the client may try again. */
@@ -324,19 +299,4 @@ export class TurnServer {
 function abandonOpening(link: ClientLink): void {
   link.holding = undefined;
   link.release();
-}
-
-/** What may be asked of an allocation. */
-const HANDLERS = new Map<number, typeof handleRefresh>([
-  [METHOD.refresh, handleRefresh],
-  [METHOD.createPermission, handleCreatePermission],
-  [METHOD.channelBind, handleChannelBind],
-]);
-
-function unknownAttributes(message: StunMessage): number[] {
-  const unknown = new Set<number>();
-  for (const { type } of message.attributes) {
-    if (isComprehensionRequired(type) && !UNDERSTOOD.has(type)) unknown.add(type);
-  }
-  return [...unknown];
 }

@@ -12,6 +12,9 @@ export const DEFAULT_LIMITS: TurnLimits = {
   maxBitsPerSecondPerRoom: 0,
   maxBitsPerSecond: 0,
   bandwidthBurstMilliseconds: 1000,
+  maxRelayedConnections: 1000,
+  maxRelayedConnectionsPerAllocation: 16,
+  relayedConnectionIdleSeconds: 600,
   unauthenticatedBurst: 200,
   unauthenticatedPerSecond: 50,
 };

@@ -16,11 +16,16 @@ export interface StreamTransportOptions {
   readonly alpn?: readonly string[];
 }
 
+/** The answer to ConnectionBind that makes the connection a relayed one (RFC 6062 section 5.4). */
+const CONNECTION_BIND_SUCCESS = 0x010b;
+
 export type TlsSettings = Pick<ConnectionOptions, "ca" | "servername" | "rejectUnauthorized">;
 
 export interface StreamTransport extends PacketTransport {
   readonly socket: Socket;
   readonly sendBytes: (bytes: Uint8Array) => Promise<void>;
+  /** Gets what comes behind a ConnectionBind's success, as it is. */
+  onBytes(receiver: (bytes: Buffer) => void): void;
   /** Resolves when the connection has ended, from whichever side. */
   readonly closed: Promise<void>;
 }
@@ -29,14 +34,23 @@ export interface StreamTransport extends PacketTransport {
 export async function openStreamTransport(options: StreamTransportOptions): Promise<StreamTransport> {
   const socket = await openSocket(options);
   let receive: (bytes: Uint8Array) => void = () => undefined;
+  let receiveBytes: (bytes: Buffer) => void = () => undefined;
+  let isRelayed = false;
   let waiting: Buffer = Buffer.alloc(0);
   socket.on("data", (segment: Buffer) => {
     waiting = Buffer.concat([waiting, segment]);
-    for (let frame = takeFrame(); frame !== undefined; frame = takeFrame()) receive(frame);
+    for (let frame = takeFrame(); frame !== undefined; frame = takeFrame()) {
+      isRelayed = frame.readUInt16BE(0) === CONNECTION_BIND_SUCCESS;
+      // Each direction ends by itself now.
+      socket.allowHalfOpen = isRelayed;
+      receive(frame);
+    }
+    if (isRelayed) receiveBytes(waiting);
+    if (isRelayed) waiting = Buffer.alloc(0);
   });
 
   function takeFrame(): Buffer | undefined {
-    if (waiting.length < 4) return undefined;
+    if (waiting.length < 4 || isRelayed) return undefined;
     const isChannelData = (waiting[0] as number) >= 0x40;
     const end = waiting.readUInt16BE(2) + (isChannelData ? 4 : 20);
     const padded = Math.ceil(end / 4) * 4;
@@ -57,6 +71,9 @@ export async function openStreamTransport(options: StreamTransportOptions): Prom
     send: (bytes) => sendBytes(padChannelData(bytes)),
     onPacket(receiver) {
       receive = receiver;
+    },
+    onBytes(receiver) {
+      receiveBytes = receiver;
     },
     close() {
       socket.destroy();

@@ -28,6 +28,9 @@ const LIMITS: ConfigLimits = {
   maxBitsPerSecondPerRoom: 8_000_000,
   maxBitsPerSecond: 0,
   bandwidthBurstMilliseconds: 1000,
+  maxRelayedConnections: 100,
+  maxRelayedConnectionsPerAllocation: 16,
+  relayedConnectionIdleSeconds: 600,
   unauthenticatedBurst: 200,
   unauthenticatedPerSecond: 50,
 };
@@ -55,6 +58,7 @@ const CONFIG: Config = {
   denyRelayTo: [],
   lan: false,
   dev: true,
+  tcpRelay: false,
   adminHost: LOOPBACK_4,
   adminPort: 0,
   logLevel: "silent",

@@ -28,8 +28,8 @@ const rows: readonly Row[] = page
     files: [...tests.matchAll(/`([^`]+)`/g)].map(([, file = ""]) => file),
   }));
 
-test("the page has a table for STUN, one for TURN, and one for the others", () => {
-  expect(page.match(/^\|---/gm)).toHaveLength(3);
+test("the page has a table for STUN, for TURN, for TCP allocations, and for the others", () => {
+  expect(page.match(/^\|---/gm)).toHaveLength(4);
   expect(rows.length).toBeGreaterThan(0);
 });
 

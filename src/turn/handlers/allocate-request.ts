@@ -9,9 +9,9 @@ import {
   unknownAttributesAttribute,
 } from "../../stun/attributes.ts";
 import { findAttribute, type StunMessage } from "../../stun/message.ts";
-import { ATTRIBUTE, PROTOCOL_UDP, type StunErrorCode } from "../../stun/registry.ts";
+import { ATTRIBUTE, PROTOCOL_TCP, PROTOCOL_UDP, type StunErrorCode } from "../../stun/registry.ts";
 import { type ErrorAnswer, failure } from "../answer.ts";
-import type { RelayPortParity } from "../ports.ts";
+import type { ClientTransport, RelayPortParity, RelayProtocol } from "../ports.ts";
 
 /** RFC 8656 section 3.2: the default lifetime. */
 const DEFAULT_LIFETIME_SECONDS = 600;
@@ -23,6 +23,7 @@ const DRAFT_ADDITIONAL_ADDRESS_FAMILY = 0x8032;
 
 export interface Wanted {
   readonly kind: "wanted";
+  readonly protocol: RelayProtocol;
   /** Two of them with ADDITIONAL-ADDRESS-FAMILY: an address of each, or of one if the other cannot be had. */
   readonly families: readonly IpFamily[];
   readonly parity: RelayPortParity;
@@ -30,13 +31,22 @@ export interface Wanted {
   readonly reservationToken: Uint8Array | undefined;
 }
 
+/** Who asks. */
+export interface Asking {
+  readonly transport: ClientTransport;
+  /** Whether TCP allocations (RFC 6062) are for this client. */
+  readonly mayRelayTcp: boolean;
+}
+
 /** The comments follow the section's numbered steps. */
-export function readWanted(message: StunMessage): Wanted | ErrorAnswer {
-  // 3. REQUESTED-TRANSPORT missing or malformed: 400; anything but UDP: 442.
+export function readWanted(message: StunMessage, asking: Asking): Wanted | ErrorAnswer {
+  // 3. REQUESTED-TRANSPORT missing or malformed: 400; anything but UDP, and TCP where it is for this client: 442.
   const transportValue = findAttribute(message, ATTRIBUTE.requestedTransport);
   const transport = transportValue && readRequestedTransport(transportValue);
   if (transport === undefined) return failure(400);
-  if (transport !== PROTOCOL_UDP) return failure(442);
+  const isTcp = transport === PROTOCOL_TCP && asking.mayRelayTcp;
+  if (transport !== PROTOCOL_UDP && !isTcp) return failure(442);
+  if (isTcp && !isTcpRequest(message, asking.transport)) return failure(400);
 
   // 4. DONT-FRAGMENT where the engine cannot do it: 420, as for an attribute that is not known.
   if (findAttribute(message, ATTRIBUTE.dontFragment) !== undefined)
@@ -65,11 +75,21 @@ export function readWanted(message: StunMessage): Wanted | ErrorAnswer {
   if (lifetimeSeconds === undefined) return failure(400);
   return {
     kind: "wanted",
+    protocol: isTcp ? "tcp" : "udp",
     families,
     parity,
     lifetimeSeconds: lifetimeSeconds === 0 ? DEFAULT_LIFETIME_SECONDS : lifetimeSeconds,
     reservationToken,
   };
+}
+
+/**
+ * RFC 6062 section 5.1: "If the client connection transport is not TCP or TLS", 400; "If the request contains the DONT-FRAGMENT,
+ * EVEN-PORT, or RESERVATION-TOKEN attribute", 400.
+ */
+function isTcpRequest(message: StunMessage, transport: ClientTransport): boolean {
+  const forbidden = [ATTRIBUTE.dontFragment, ATTRIBUTE.evenPort, ATTRIBUTE.reservationToken];
+  return transport !== "udp" && !forbidden.some((type) => findAttribute(message, type) !== undefined);
 }
 
 function readFamilies(message: StunMessage): readonly IpFamily[] | Extract<StunErrorCode, 400 | 440> {

@@ -7,10 +7,11 @@ import { ATTRIBUTE } from "../../stun/registry.ts";
 import { type AddressError, Allocation } from "../allocation.ts";
 import type { Opening } from "../allocation-table.ts";
 import { type Answer, type AuthenticatedRequest, failure, success } from "../answer.ts";
-import type { LinkHolding, RelaySocket, RelaySocketResult } from "../ports.ts";
+import type { LinkHolding, RelayAllocator, RelaySocket, RelaySocketResult } from "../ports.ts";
 import { isOverQuota } from "../quota.ts";
 import type { RelayState } from "../relay-state.ts";
 import { readWanted, type Wanted } from "./allocate-request.ts";
+import { receiveConnection } from "./connection-attempt.ts";
 import { receiveFromRelayTarget } from "./relay-data.ts";
 
 /** Calls `answer` once, now or when the relay sockets are open; never when the 5-tuple is waiting for its first answer. */
@@ -31,7 +32,9 @@ export function handleAllocate(
     return;
   }
 
-  const wanted = readWanted(message);
+  // A room's members get none over TCP: what the closed relay asks of a target it asks of packets.
+  const mayRelayTcp = state.tcp !== undefined && request.user.room === undefined;
+  const wanted = readWanted(message, { transport: link.transport, mayRelayTcp });
   if (wanted.kind === "error") return answer(wanted);
 
   if (wanted.reservationToken !== undefined) {
@@ -46,7 +49,8 @@ export function handleAllocate(
 
   // 7. and 9. Families that the relay has no address of: 440, which of two is the ADDRESS-ERROR-CODE.
   const { families } = wanted;
-  const had = families.filter((family) => state.allocator.supports(family));
+  const allocator = (wanted.protocol === "tcp" && state.tcp) || state.allocator;
+  const had = families.filter((family) => allocator.supports(family));
   if (had.length === 0) return answer(failure(440));
   const errors = families.filter((family) => !had.includes(family)).map(refusedWith(440));
 
@@ -59,7 +63,7 @@ export function handleAllocate(
   // 10. Quota (486).
   if (isOverQuota(state, request, { ofUser: had.length + next, ofClientIp: had.length }))
     return answer(failure(486));
-  openRelaySockets(state, request, wanted, had, errors, answer);
+  openRelaySockets(state, allocator, request, wanted, had, errors, answer);
 }
 
 function spareCapacity({ table, reservations, limits }: RelayState): number {
@@ -72,6 +76,7 @@ function refusedWith(code: AddressError["code"]): (family: IpFamily) => AddressE
 
 function openRelaySockets(
   state: RelayState,
+  allocator: RelayAllocator,
   request: AuthenticatedRequest,
   wanted: Wanted,
   families: readonly IpFamily[],
@@ -98,7 +103,7 @@ function openRelaySockets(
   }
   for (const family of families) {
     // Called from outside of `receive`: a defect here must end nothing else.
-    state.allocator.open({ family, parity: wanted.parity }, (result) => {
+    allocator.open({ family, parity: wanted.parity }, (result) => {
       try {
         results.set(family, result);
         if (results.size === families.length) allOpened();
@@ -148,13 +153,14 @@ function giveBack(results: Iterable<RelaySocketResult>): void {
 function install(
   state: RelayState,
   request: AuthenticatedRequest,
-  { lifetimeSeconds }: Wanted,
+  { protocol, lifetimeSeconds }: Wanted,
   { sockets, next, errors = [] }: Outcome,
 ): Answer {
   const { link, user, username, key, algorithm } = request;
   const nowMs = state.clock();
   const allocation = new Allocation({
     link,
+    protocol,
     sockets,
     user,
     username,
@@ -169,6 +175,9 @@ function install(
   });
   link.holding = allocation;
   state.table.add(allocation);
+  const { tcp } = state;
+  if (protocol === "tcp")
+    tcp?.install(allocation, (...connection) => receiveConnection(state, tcp, ...connection));
   for (const socket of sockets) {
     socket.onPacket((source, buffer, start, end) => {
       try {

@@ -18,6 +18,9 @@ export function handleChannelBind(
   const { message, nowMs } = request;
   allocation.forgetExpired(nowMs);
 
+  // A TCP allocation carries no packets; RFC 6062 names no code, coturn has this one.
+  if (allocation.protocol === "tcp") return failure(403);
+
   // Both CHANNEL-NUMBER and XOR-PEER-ADDRESS, and a number in range: else 400.
   const numberValue = findAttribute(message, ATTRIBUTE.channelNumber);
   const addressValue = findAttribute(message, ATTRIBUTE.xorPeerAddress);

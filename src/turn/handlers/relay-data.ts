@@ -44,7 +44,8 @@ export function receiveChannelData(
 export function receiveSendIndication(state: RelayState, link: ClientLink, message: StunMessage): void {
   const nowMs = state.clock();
   const allocation = liveAllocationOf(link, nowMs);
-  if (allocation === undefined) return drop(state, "no-allocation");
+  // A TCP allocation carries no packets (RFC 6062); it has no channels either.
+  if (allocation?.protocol !== "udp") return drop(state, "no-allocation");
   const addressValue = findAttribute(message, ATTRIBUTE.xorPeerAddress);
   const data = findAttribute(message, ATTRIBUTE.data);
   const address = addressValue && readXorAddress(addressValue, message.transactionId);

@@ -19,6 +19,7 @@ it("the line of an allocation that ended names its relayed addresses, one or bot
     userId: "ann",
     client: address("198.51.100.1", 5000),
     transport: "udp",
+    protocol: "udp",
     relayedAddress: address("203.0.113.1", 49152),
   } as const;
   log.allocationClosed?.(single, "expired", COUNTS);

@@ -23,6 +23,7 @@ const ALLOCATION: AllocationSummary = {
   peer: "peer-1",
   client: address("198.51.100.7", 50_000),
   transport: "udp",
+  protocol: "udp",
   relayedAddress: address("203.0.113.1", 49_152),
 };
 
@@ -30,7 +31,7 @@ test("the relay's metrics show what the relay counts and announces", async () =>
   const registry = new Registry();
   const counters = createTurnCounters();
   const events = registerRelayEvents(registry);
-  registerRelayTotals(registry, { allocationCount: 3, counters });
+  registerRelayTotals(registry, { allocationCount: 3, relayedConnectionCount: 2, counters });
   events.allocationCreated?.(ALLOCATION);
   events.allocationClosed?.(ALLOCATION, "room-left", { ...counters, overLimitPackets: 0 });
   events.requestAnswered?.(METHOD.allocate, undefined);
@@ -45,6 +46,7 @@ test("the relay's metrics show what the relay counts and announces", async () =>
   const text = await registry.metrics();
   for (const line of [
     "turnpike_allocations 3",
+    "turnpike_relayed_connections 2",
     "turnpike_allocations_created_total 1",
     'turnpike_allocations_closed_total{reason="room-left"} 1',
     'turnpike_stun_requests_total{method="allocate",code="0"} 1',
@@ -77,7 +79,7 @@ test("connections that are open are shown as they are at the look, by transport"
 test("a second look shows totals, not sums of looks", async () => {
   const registry = new Registry();
   const counters = createTurnCounters();
-  registerRelayTotals(registry, { allocationCount: 0, counters });
+  registerRelayTotals(registry, { allocationCount: 0, relayedConnectionCount: 2, counters });
   counters.sentPackets = 7;
   await registry.metrics();
   expect(await registry.metrics()).toContain('turnpike_relayed_packets_total{direction="sent"} 7\n');
@@ -87,7 +89,7 @@ test("no metric has a label with a user, a room or an address", async () => {
   const registry = new Registry();
   const counters = createTurnCounters();
   const events = registerRelayEvents(registry);
-  registerRelayTotals(registry, { allocationCount: 0, counters });
+  registerRelayTotals(registry, { allocationCount: 0, relayedConnectionCount: 2, counters });
   events.allocationCreated?.(ALLOCATION);
   events.targetRefused?.(ALLOCATION, address("10.0.0.1", 0), "denied-network");
   events.allocationClosed?.(ALLOCATION, "expired", { ...counters, overLimitPackets: 0 });

@@ -9,7 +9,10 @@ const MEMBER = { peer: "peer-1", roomKey: "room-1" };
 test("the metrics page shows rooms, members, messages and errors, and no room or member", async () => {
   const metrics = createMetrics();
   const stats = { rooms: 1, members: 2, connections: 3 };
-  metrics.watch({ allocationCount: 4, counters: createTurnCounters() }, () => stats);
+  metrics.watch(
+    { allocationCount: 4, relayedConnectionCount: 2, counters: createTurnCounters() },
+    () => stats,
+  );
   const events = metrics.signalingEvents;
   events.roomCreated?.({ roomKey: "room-1" });
   events.memberJoined?.(MEMBER);

@@ -55,7 +55,10 @@ const RFC_8445_ATTRIBUTES: readonly (readonly [number, string])[] = [
   [0x802a, "ICE-CONTROLLING"],
 ];
 
-/** RFC 8489 section 18.2 and RFC 8656 section 23, "STUN Methods". */
+/** RFC 6062 section 6.2. */
+const RFC_6062_ATTRIBUTES: readonly (readonly [number, string])[] = [[0x002a, "CONNECTION-ID"]];
+
+/** RFC 8489 section 18.2, RFC 8656 section 23 and RFC 6062 section 6.1, "STUN Methods". */
 const METHODS: readonly (readonly [number, string])[] = [
   [0x001, "Binding"],
   [0x003, "Allocate"],
@@ -64,6 +67,9 @@ const METHODS: readonly (readonly [number, string])[] = [
   [0x007, "Data"],
   [0x008, "CreatePermission"],
   [0x009, "ChannelBind"],
+  [0x00a, "Connect"],
+  [0x00b, "ConnectionBind"],
+  [0x00c, "ConnectionAttempt"],
 ];
 
 /** RFC 8489 section 14.8, RFC 8656 section 19, RFC 8016 section 5 (405), RFC 6062 section 6.3 (446, 447). */
@@ -95,7 +101,12 @@ function camelCase(rfcName: string): string {
 const byNumber = (a: readonly [number, string], b: readonly [number, string]) => a[0] - b[0];
 
 test("every attribute of RFC 8489, 8656 and 8445 has its number, and there is no other", () => {
-  const rfcs = [...RFC_8489_ATTRIBUTES, ...RFC_8656_ATTRIBUTES, ...RFC_8445_ATTRIBUTES];
+  const rfcs = [
+    ...RFC_8489_ATTRIBUTES,
+    ...RFC_8656_ATTRIBUTES,
+    ...RFC_6062_ATTRIBUTES,
+    ...RFC_8445_ATTRIBUTES,
+  ];
   const expected = rfcs.map(([type, name]) => [type, camelCase(name)] as const).sort(byNumber);
   const actual = Object.entries(ATTRIBUTE).map(([name, type]) => [type, name] as const);
   expect([...actual].sort(byNumber)).toEqual(expected);
