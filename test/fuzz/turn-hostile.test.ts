@@ -1,7 +1,7 @@
 /** Hostile packets against the relay in memory: it must not fail, not grow, not amplify, and serve afterwards. */
 
 import { describe, expect, test } from "vitest";
-import { parseIp, type TransportAddress } from "../../src/stun/address.ts";
+import { formatIp, parseIp, type TransportAddress } from "../../src/stun/address.ts";
 import {
   channelNumberAttribute,
   evenPortAttribute,
@@ -11,8 +11,9 @@ import {
 import { encodeMessage } from "../../src/stun/message.ts";
 import { passwordAlgorithmsAttribute } from "../../src/stun/password-algorithm.ts";
 import { ATTRIBUTE, METHOD } from "../../src/stun/registry.ts";
-import { allocateBoth, assertRelays, assertSuccess } from "../conformance/checks.ts";
+import { allocate, allocateBoth, assertRelays, assertSuccess } from "../conformance/checks.ts";
 import { type MemoryTarget, openMemoryTarget } from "../conformance/memory-target.ts";
+import { answerTo, binding, check } from "../support/ice-check.ts";
 import { Mutator } from "../support/mutator.ts";
 import { allocateAttributes, peerAttribute, type TurnClient } from "../support/turn-client.ts";
 import { type Authentication, encodeChannelData, encodeRequest } from "../support/turn-request.ts";
@@ -20,6 +21,11 @@ import { type Authentication, encodeChannelData, encodeRequest } from "../suppor
 const UDP = requestedTransportAttribute(17);
 const LIMITS = { unauthenticatedBurst: 1e9 };
 const COUNT = 100_000;
+const ANNS = "the ice password of Ann..";
+const STRANGERS = "the ice password of Eve..";
+const MEDIA = Buffer.from("media");
+/** DESIGN section 6: to a claimed address that does not prove itself. */
+const MAX_CHECKS = 200;
 
 /** Requests and data of every kind, with this proof. */
 function packetsWith(proof: Authentication, peer: TransportAddress): Uint8Array[] {
@@ -138,6 +144,42 @@ describe("100,000 mutated packets", () => {
     await assertRelays(client, relayed, peer);
     await memory.target.close();
   });
+});
+
+test("100,000 mutated ICE checks to and from a claimed address prove nothing, and the right one does", async () => {
+  const memory = openMemoryTarget(LIMITS);
+  const { target } = memory;
+  const { controls } = target;
+  const [client, peer] = [await target.client({ as: controls.member("blue", "ann") }), await target.peer()];
+  controls.signal("blue", "ben", "ann", { addresses: [formatIp(peer.address)] });
+  controls.signal("blue", "ann", "ben", { icePasswords: [ANNS] });
+  const relayed = await allocate(client);
+  assertSuccess(await client.createPermission(peer.address), "CreatePermission");
+  const before = stateOf(memory);
+  const mutator = new Mutator(8445, [
+    ...[check(STRANGERS), binding("indication"), answerTo(check(STRANGERS), STRANGERS)],
+    encodeRequest(METHOD.binding, [], undefined, { fingerprint: true }),
+  ]);
+  let sent = 0;
+  for (let i = 0; i < COUNT / 2; i++) {
+    await peer.send(relayed, mutator.next());
+    await client.sendIndication(peer.address, mutator.next());
+    client.data.drain();
+    sent += peer.packets.drain().length;
+    if (i % 1000 !== 0) continue;
+    controls.advance(1);
+    assertSuccess(await client.createPermission(peer.address), "CreatePermission");
+    await peer.send(relayed, MEDIA);
+    expect(client.data.drain()).toEqual([]);
+  }
+  expect(stateOf(memory)).toEqual(before);
+  expect(sent).toBeGreaterThan(0);
+  expect(sent).toBeLessThanOrEqual(MAX_CHECKS);
+  await peer.send(relayed, check(ANNS));
+  await peer.send(relayed, MEDIA);
+  expect((await client.data.take()).data.length).toBeGreaterThan(MEDIA.length);
+  expect((await client.data.take()).data).toEqual(MEDIA);
+  await target.close();
 });
 
 test("50,000 unauthenticated Allocates from 50,000 sources leave nothing behind", async () => {
