@@ -44,11 +44,11 @@ import {
   type TurnCounters,
 } from "./relay-state.ts";
 import { Reservations } from "./reservations.ts";
+import { reviewRoom } from "./room-policy.ts";
 import { type RoomMember, RoomTargets, type SignalledIce } from "./room-targets.ts";
 import type { TcpRelayAllocator } from "./tcp-ports.ts";
 import { TcpRelays } from "./tcp-relays.ts";
 import { unknownAttributes } from "./unknown-attributes.ts";
-import { reviewRoom } from "./unproven-target.ts";
 
 export type TurnServerOptions = Pick<
   RelayState,

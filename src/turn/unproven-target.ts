@@ -3,28 +3,24 @@
  * answers with an ICE password of the room, so two accomplices get no more out of the relay than some Binding requests.
  */
 
-import type { IpAddress, TransportAddress } from "../stun/address.ts";
+import type { TransportAddress } from "../stun/address.ts";
 import { verifyFingerprint, verifyIntegrity, verifyIntegritySha256 } from "../stun/integrity.ts";
 import { decodeMessage, type StunMessage } from "../stun/message.ts";
 import { METHOD } from "../stun/registry.ts";
 import type { Allocation, Permission } from "./allocation.ts";
 import type { RelayState } from "./relay-state.ts";
-import type { Standing } from "./room-targets.ts";
+import { standingOf } from "./room-policy.ts";
 import { TokenBucket } from "./token-bucket.ts";
 
-/** RFC 8489 section 6.1: what a request may take over IPv4 where the path's MTU is not known. */
-const MAX_CHECK_BYTES = 548;
+/**
+ * What IPv6 carries on every path, less its headers. A plain check takes 150 bytes; one of a browser that begins DTLS within its checks
+ * (draft-hancke-webrtc-sped) may be as long as a datagram on its path.
+ */
+const MAX_CHECK_BYTES = 1232;
 /** HMACs that one allocation may have computed for messages from claimed addresses. */
 const PROOF_RATE = { burst: 100, perSecond: 100 };
 /** Of one permission; the oldest makes room, and proves itself again with its next check. */
 const MAX_PROVEN_PORTS = 16;
-
-/** Outside of rooms, and where `relayTo` is "public", the network policy alone decides. */
-export function standingOf(state: RelayState, { user }: Allocation, target: IpAddress): Standing {
-  return state.rooms === undefined || user.room === undefined
-    ? "open"
-    : state.rooms.standing(user.room, target);
-}
 
 /** Whether buffer[start, end) may go to a target that is not open. */
 export function maySendUnproven(
@@ -108,18 +104,4 @@ function readBinding(buffer: Uint8Array, start: number, end: number): StunMessag
 function verifies({ bytes, integrityOffset, integritySha256Offset }: StunMessage, key: Uint8Array): boolean {
   if (integritySha256Offset >= 0) return verifyIntegritySha256(bytes, integritySha256Offset, key);
   return integrityOffset >= 0 && verifyIntegrity(bytes, integrityOffset, key);
-}
-
-/** A member has left: what others had only by it ends at once, and what is left of its standing is looked at again. */
-export function reviewRoom(state: RelayState, roomKey: string, left: string): void {
-  const nowMs = state.clock();
-  for (const allocation of state.table) {
-    if (allocation.user.room?.roomKey !== roomKey) continue;
-    for (const permission of allocation.permissions) {
-      const standing = standingOf(state, allocation, permission.ip);
-      permission.isOpen = standing === "open";
-      permission.provenPorts = permission.provenPorts.filter(({ peer }) => peer !== left);
-      if (standing === "stranger" && permission.verdict === "allowed") permission.expiresAtMs = nowMs;
-    }
-  }
 }

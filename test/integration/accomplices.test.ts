@@ -97,7 +97,7 @@ const PAYLOADS: readonly Uint8Array[] = [
   binding("indication", { password: PASSWORD }),
   binding("success", { password: PASSWORD }),
   binding("error", { password: PASSWORD }),
-  binding("request", { password: PASSWORD, attributes: [{ type: 0x8022, value: new Uint8Array(1000) }] }),
+  binding("request", { password: PASSWORD, attributes: [{ type: 0x8022, value: new Uint8Array(1232) }] }),
   Buffer.concat([check(PASSWORD), Buffer.from("a rider")]),
   check(PASSWORD).subarray(0, 32),
 ];

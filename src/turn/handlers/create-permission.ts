@@ -7,7 +7,7 @@ import type { Allocation, PermittedTarget } from "../allocation.ts";
 import { type Answer, type AuthenticatedRequest, failure, success } from "../answer.ts";
 import type { RefusalReason } from "../ports.ts";
 import type { RelayState } from "../relay-state.ts";
-import { standingOf } from "../unproven-target.ts";
+import { standingOf } from "../room-policy.ts";
 
 export function handleCreatePermission(
   state: RelayState,

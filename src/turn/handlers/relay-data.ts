@@ -13,8 +13,9 @@ import { takeBandwidth, takeOwnBandwidth } from "../bandwidth.ts";
 import { CHANNEL_DATA_HEADER_BYTES } from "../channel-data.ts";
 import { encodeDataIndication } from "../data-indication.ts";
 import { fitsChannelData, fitsDatagram, fitsDataIndication } from "../packet-size.ts";
-import type { ClientLink, DropReason, RelayDestination, TurnUser } from "../ports.ts";
+import type { ClientLink, DropReason, RelayDestination } from "../ports.ts";
 import type { RelayState } from "../relay-state.ts";
+import { mayMeetInside } from "../room-policy.ts";
 import { mayReceiveUnproven, maySendUnproven } from "../unproven-target.ts";
 
 /** ChannelData in buffer[start, end), header included (section 12.6). */
@@ -133,12 +134,6 @@ function sendInside(
   if (!takeOwnBandwidth(state.counters, to, end - start, nowMs)) return;
   state.counters.insidePackets++;
   deliverToClient(state, to, source, buffer, start, end, nowMs);
-}
-
-/** Two members of one room; or two clients without a room, which no room's member reaches. */
-function mayMeetInside({ rooms }: RelayState, { room: from }: TurnUser, { room: to }: TurnUser): boolean {
-  if (from === undefined || to === undefined) return from === to;
-  return from.roomKey === to.roomKey && (from.peer !== to.peer || rooms === undefined);
 }
 
 function deliverToClient(

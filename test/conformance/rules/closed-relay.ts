@@ -385,7 +385,7 @@ interface Call {
   readonly peer: Peer;
 }
 
-const TOO_LONG = { type: 0x8022, value: new Uint8Array(548) };
+const TOO_LONG = { type: 0x8022, value: new Uint8Array(1232) };
 const BROKEN_FINGERPRINT = check(BENS).map((byte, i, all) => (i === all.length - 1 ? byte ^ 1 : byte));
 const NEVER_AT_ALL: readonly Uint8Array[] = [
   text("media"),

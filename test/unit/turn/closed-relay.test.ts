@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { formatIp } from "../../../src/stun/address.ts";
+import { formatIp, type IpAddress, parseIp, withPort } from "../../../src/stun/address.ts";
+import { MAX_CLAIM_PACKETS } from "../../../src/turn/claim-ledger.ts";
 import { openMemoryTarget } from "../../conformance/memory-target.ts";
 import { check } from "../../support/ice-check.ts";
 
@@ -60,3 +61,34 @@ test("a member of no room of which anything is known is refused, and static user
   target.controls.signal("empty", "ben", "ann", { addresses: [formatIp(peer.address)] });
   expect((await member.createPermission(peer.address)).outcome).toBe("success");
 });
+
+test("a stranger who is claimed in every form that his address has gets 200 checks, over IPv4 and IPv6 together", async () => {
+  const { target } = openMemoryTarget();
+  const { controls } = target;
+  const peer = await target.peer();
+  const plain = formatIp(peer.address);
+  const forms = [parseIp(`64:ff9b::${plain}`), parseIp(`2002:${sixToFour(peer.address)}::1`)].map((ip) => {
+    if (ip === undefined) throw new Error("not an address");
+    return withPort(ip, peer.address.port);
+  });
+  const others = await Promise.all(forms.map((form) => target.endpointAt(form)));
+  const addresses = [plain, ...others.map(({ address }) => formatIp(address))];
+  controls.signal(ROOM, "ben", "ann", { addresses });
+  const client = await target.client({ as: controls.member(ROOM, "ann") });
+  await client.allocate({ isDual: true });
+  let arrived = 0;
+  for (let second = 0; second < 20; second++) {
+    for (const { address } of [peer, ...others]) {
+      expect((await client.createPermission(address)).outcome).toBe("success");
+      for (let i = 0; i < 50; i++) await client.sendIndication(address, check());
+    }
+    await client.bind();
+    arrived += [peer, ...others].reduce((sum, { packets }) => sum + packets.drain().length, 0);
+    controls.advance(1);
+  }
+  expect(arrived).toBe(MAX_CLAIM_PACKETS);
+});
+
+function sixToFour({ w3 }: IpAddress): string {
+  return `${(w3 >>> 16).toString(16)}:${(w3 & 0xffff).toString(16)}`;
+}
