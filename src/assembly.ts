@@ -5,8 +5,8 @@ import { CredentialBook, type CredentialSettings } from "./credentials/credentia
 import { buildIceServers, type TurnPorts } from "./credentials/ice-servers.ts";
 import { roomUser } from "./credentials/turn-credentials.ts";
 import { ownAddresses, type RelayAddress } from "./net/relay-addresses.ts";
-import { DgramRelayAllocator } from "./net/relay-sockets.ts";
 import { TcpRelaySockets } from "./net/tcp-relay-sockets.ts";
+import type { UdpEngine } from "./net/udp-engine.ts";
 import { WebSocketEndpoint } from "./net/websocket-endpoint.ts";
 import { fanOut } from "./observe/fan-out.ts";
 import type { Logger } from "./observe/logger.ts";
@@ -28,6 +28,7 @@ export interface AssemblyOptions {
   readonly authorize: Authorize | undefined;
   readonly logger: Logger;
   readonly relayAddresses: readonly RelayAddress[];
+  readonly udpEngine: UdpEngine;
   /** The ports that iceServers name; asked when a member joins. */
   readonly turnPorts: () => TurnPorts;
 }
@@ -88,7 +89,7 @@ function pageOrigins({ allowedOrigins, publicHost }: Config): readonly string[] 
 }
 
 function createRelay(
-  { config, relayAddresses, logger }: AssemblyOptions,
+  { config, relayAddresses, udpEngine, logger }: AssemblyOptions,
   events: TurnEvents,
   credentials: CredentialVerifier,
 ): TurnServer {
@@ -98,7 +99,7 @@ function createRelay(
     realm,
     relayTo: config.relayTo,
     credentials,
-    allocator: new DgramRelayAllocator(relayAddresses, config.relayPorts),
+    allocator: udpEngine.createRelayAllocator(relayAddresses, config.relayPorts),
     tcpAllocator: config.tcpRelay
       ? new TcpRelaySockets(relayAddresses, config.relayPorts, (error) =>
           logger.error({ err: error }, "a relayed address over TCP cannot be listened on any more"),

@@ -29,6 +29,9 @@ export {
   type ServerAddresses,
   ServerStateError,
   type TurnpikeServer,
+  type UdpEngineChoice,
+  UdpEngineError,
+  type UdpEngineName,
 } from "./server.ts";
 export type {
   AuthorizeResult,

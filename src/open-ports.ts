@@ -21,7 +21,7 @@ import {
 } from "./net/listen.ts";
 import { TurnStreams } from "./net/stream-listener.ts";
 import { openTcpListener, type TcpListenerOptions } from "./net/tcp-listener.ts";
-import { openUdpListener } from "./net/udp-listener.ts";
+import type { UdpEngine } from "./net/udp-engine.ts";
 import type { TurnServer } from "./turn/turn-server.ts";
 
 /** One entry per listen address; a list is empty where nothing listens. */
@@ -30,6 +30,7 @@ export type PortAddresses = Readonly<Record<ListenPurpose, readonly ListenAddres
 export interface OpenPortsOptions {
   readonly config: Config;
   readonly turn: TurnServer;
+  readonly udpEngine: UdpEngine;
   /** Called before the first HTTP port opens, and again when more is open: iceServers name these from the first join on. */
   readonly turnIsOpen: (ports: TurnPorts) => void;
   readonly site: RequestHandler;
@@ -104,10 +105,10 @@ function listenOnHosts(
 
 /** UDP, and TCP on the same number where no other port of ours has it. */
 async function listenTurn(options: OpenPortsOptions, streams: TurnStreams): Promise<ListenResult> {
-  const { config, turn, ownHttp, failed, proxyHeaderRefused } = options;
+  const { config, turn, udpEngine, ownHttp, failed, proxyHeaderRefused } = options;
   const overTcp = turnOverTcp(config, ownHttp);
   return listenOnHosts(config, "turn", config.turnPort, async (ip, port) => {
-    const udp = await openUdpListener({ ip, port, turn });
+    const udp = await udpEngine.listen({ ip, port, turn });
     if (overTcp !== "own") return udp;
     const connections = turnConnectionLimits(config);
     const server = { turn: streams, connections, failed, proxyHeaderRefused };

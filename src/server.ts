@@ -20,6 +20,7 @@ import { findRelayAddresses, type RelayAddress } from "./net/relay-addresses.ts"
 import { probeRelayPorts } from "./net/relay-probe.ts";
 import { findPackageRoot, loadStaticFiles, type StaticFiles } from "./net/static-files.ts";
 import { type Sweeper, startSweeper } from "./net/sweeper.ts";
+import { openUdpEngine, type UdpEngine, type UdpEngineName } from "./net/udp-engine.ts";
 import { waitUntil } from "./net/wait.ts";
 import { createLogger, type Logger, type LogLevel } from "./observe/logger.ts";
 import { createProxyLog } from "./observe/proxy-log.ts";
@@ -30,6 +31,7 @@ import { formatIp, type IpFamily } from "./stun/address.ts";
 
 export { type CertificateProblem, findCertificateProblems } from "./net/certificate-check.ts";
 export { type ListenAddress, ListenError, type ListenFailure, type ListenPurpose } from "./net/listen.ts";
+export { UdpEngineError, type UdpEngineName } from "./net/udp-engine.ts";
 export type { CredentialChange } from "./reload.ts";
 
 export interface ServerHooks {
@@ -53,6 +55,12 @@ export interface RelayedAddress {
 /** What listens where; `relay` has at most one entry per family. */
 export type ServerAddresses = PortAddresses & { readonly relay: readonly RelayedAddress[] };
 
+/** What carries UDP, and why this one. */
+export interface UdpEngineChoice {
+  readonly name: UdpEngineName;
+  readonly why: string;
+}
+
 export interface TurnpikeServer {
   /** Opens every port. Rejects with `ListenError`, and then nothing is open and `start` may be tried again. */
   start(): Promise<ServerAddresses>;
@@ -68,6 +76,8 @@ export interface TurnpikeServer {
    * fresh iceServers, calls go on, and the relay of static users who are none any more ends. Throws `ConfigError`, and changes nothing then.
    */
   changeCredentials(change: CredentialChange): void;
+  /** Undefined unless the server is running. */
+  readonly udpEngine: UdpEngineChoice | undefined;
   /** Who is in a room, and its end; while the server does not run there is no room. */
   readonly rooms: RoomControl;
   /** For a program with a server of its own: serves `/client.js` and what it imports. False: not ours, not answered. */
@@ -89,6 +99,7 @@ interface Running {
   readonly assets: StaticFiles;
   readonly addresses: ServerAddresses;
   readonly listeners: readonly Listener[];
+  readonly udpEngine: UdpEngine;
   readonly sweeper: Sweeper;
   readonly detach: () => void;
 }
@@ -135,6 +146,12 @@ class ServerLifecycle implements ReloadableServer {
 
   get addresses(): ServerAddresses | undefined {
     return this.#state.name === "running" ? this.#state.addresses : undefined;
+  }
+
+  get udpEngine(): UdpEngineChoice | undefined {
+    if (this.#state.name !== "running") return undefined;
+    const { name, why } = this.#state.udpEngine;
+    return { name, why };
   }
 
   get rooms(): RoomControl {
@@ -227,12 +244,21 @@ async function open(
   const relayAddresses = await findRelayAddresses(config.hosts, config.externalIps);
   let turnPorts: TurnPorts = { udp: config.turnPort, tcp: undefined, tls: undefined };
   const { authorize } = hooks;
-  const assembly = assemble({ config, authorize, logger, relayAddresses, turnPorts: () => turnPorts });
-  const { turn, endpoint, hub, metrics } = assembly;
   const failed = (error: unknown) => logger.error({ err: error }, "the server met a defect");
+  const udpEngine = await openUdpEngine(config.udpEngine, failed);
+  const assembly = assemble({
+    config,
+    authorize,
+    logger,
+    relayAddresses,
+    udpEngine,
+    turnPorts: () => turnPorts,
+  });
+  const { turn, endpoint, hub, metrics } = assembly;
   const ports = await openPorts({
     config,
     turn,
+    udpEngine,
     turnIsOpen: (ports) => {
       turnPorts = ports;
     },
@@ -254,13 +280,16 @@ async function open(
     endpoint.terminateAll();
     turn.close();
     await closeListeners(ports.listeners);
+    await udpEngine.close();
     throw new ListenError(failures);
   }
   metrics.watchTurnConnections(ports.turnConnections);
+  metrics.watchSendErrors(udpEngine.sendErrors);
   return {
     assembly,
     assets,
     listeners: ports.listeners,
+    udpEngine,
     addresses: { ...ports.addresses, relay: relayAddresses.map(toRelayedAddress) },
     sweeper: startSweeper([() => hub.sweep(), () => turn.sweep(), ports.sweep], failed),
     detach: hooks.server === undefined ? () => undefined : attachUpgrade(hooks.server, endpoint),
@@ -287,4 +316,5 @@ async function shutDown(running: Running, boundMs: number): Promise<void> {
   running.sweeper.close();
   turn.close();
   await closeListeners(running.listeners);
+  await running.udpEngine.close();
 }

@@ -2,13 +2,14 @@
 
 import type { Config } from "../config/config.ts";
 import { turnOverTcp } from "../config/turn-over-tcp.ts";
-import type { ListenAddress, ServerAddresses } from "../server.ts";
+import type { ListenAddress, ServerAddresses, UdpEngineChoice } from "../server.ts";
 import { cidrContains, networks, parseIp, urlHost } from "../stun/address.ts";
 
 export interface BannerFacts {
   readonly version: string;
   readonly config: Config;
   readonly addresses: ServerAddresses;
+  readonly udpEngine: UdpEngineChoice | undefined;
 }
 
 const SHORT_SECRET = 16;
@@ -37,7 +38,7 @@ export function bannerLines(facts: BannerFacts): string[] {
   ];
 }
 
-function addressLines({ config, addresses }: BannerFacts): [string, string][] {
+function addressLines({ config, addresses, udpEngine }: BannerFacts): [string, string][] {
   const pages = pageUrls(config, addresses);
   const { min, max } = config.relayPorts;
   const lines: [string, string][] = pages.map((url, index) => [index === 0 ? "page" : "", url]);
@@ -51,6 +52,7 @@ function addressLines({ config, addresses }: BannerFacts): [string, string][] {
   for (const { bound, relayed } of addresses.relay) {
     lines.push(["relay", `udp ${relayed}${bound === relayed ? "" : ` (here ${bound})`} ports ${min}-${max}`]);
   }
+  if (udpEngine !== undefined) lines.push(["UDP engine", `${udpEngine.name}: ${udpEngine.why}`]);
   lines.push(
     ...addresses.admin.map((one): [string, string] => ["admin", `http://${authority(one)}/metrics`]),
   );

@@ -1,6 +1,6 @@
 /** `turnpike serve`: starts the server and runs until SIGTERM or SIGINT; SIGHUP reads the configuration again. */
 
-import { createServer, ListenError } from "../server.ts";
+import { createServer, ListenError, UdpEngineError } from "../server.ts";
 import { bannerLines } from "./banner.ts";
 import { createCommand, readCommandLine } from "./flags.ts";
 import { describeFailures } from "./listen-advice.ts";
@@ -36,9 +36,14 @@ export async function serve(args: readonly string[], terminal: Terminal): Promis
   const ended = untilSignal(() => server.reload(load));
   try {
     const addresses = await server.start();
-    for (const line of bannerLines({ version, config, addresses })) terminal.print(line);
+    for (const line of bannerLines({ version, config, addresses, udpEngine: server.udpEngine }))
+      terminal.print(line);
   } catch (error) {
     ended.forget();
+    if (error instanceof UdpEngineError) {
+      terminal.complain(`--udp-engine: ${error.message}`);
+      return 1;
+    }
     if (!(error instanceof ListenError)) throw error;
     terminal.complain(describeFailures(error.failures).join("\n"));
     return 1;

@@ -18,6 +18,8 @@ export interface Config {
   /** The public addresses of a 1:1 NAT in front of us, at most one per family. */
   readonly externalIps: readonly IpAddress[];
   readonly relayPorts: { readonly min: number; readonly max: number };
+  /** "auto": the batched engine where it can be had, else `dgram`. */
+  readonly udpEngine: "auto" | "batch" | "dgram";
   readonly realm: string;
   /** Newest first; never empty: with none configured there is a random one for the run (`secretIsRandom`). */
   readonly secrets: readonly string[];

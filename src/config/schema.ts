@@ -227,6 +227,11 @@ export const schema = z.strictObject(
       value: "min-max",
       about: "ports of relayed addresses: UDP, and TCP with --tcp-relay",
     }),
+    udpEngine: setting(oneOf(["auto", "batch", "dgram"]).default("auto"), {
+      group: "TURN",
+      value: "name",
+      about: "what carries UDP: batch (Linux, many packets per system call), dgram (everywhere), or auto",
+    }),
     realm: setting(words(MAX_REALM_BYTES).default("turnpike"), {
       group: "TURN",
       value: "name",

@@ -5,7 +5,7 @@ import type { IpAddress } from "../stun/address.ts";
 import { formatIp } from "../stun/address.ts";
 
 /** Asked of the kernel, which may give less (net.core.rmem_max): a burst must fit while JavaScript is busy. */
-const SOCKET_BUFFER_BYTES = 4 * 1024 * 1024;
+export const LISTENER_BUFFER_BYTES = 4 * 1024 * 1024;
 
 /** What one socket may keep behind a full kernel buffer: about one datagram of the largest size. */
 const MAX_QUEUED_BYTES = 64 * 1024;
@@ -59,7 +59,7 @@ export function bindDgramSocket(
 
 /** A socket that takes bursts. */
 export function bindListenerSocket(ip: IpAddress, port: number, shared = false): Promise<Socket> {
-  return bindDgramSocket(ip, port, { bufferBytes: SOCKET_BUFFER_BYTES, shared });
+  return bindDgramSocket(ip, port, { bufferBytes: LISTENER_BUFFER_BYTES, shared });
 }
 
 export function closeSocket(socket: Socket): Promise<void> {

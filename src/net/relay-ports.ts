@@ -8,6 +8,9 @@ export interface PortRange {
   readonly max: number;
 }
 
+/** Ports that somebody else on this machine holds are passed over, this many in one request at most. */
+const MAX_BIND_ATTEMPTS = 64;
+
 export class RelayPorts {
   readonly #range: PortRange;
   readonly #taken = new Uint8Array(65536);
@@ -16,8 +19,19 @@ export class RelayPorts {
     this.#range = range;
   }
 
+  /** Ports to try, the wanted ones together: one, or an even one and the next. Ends when there are no more, or enough have failed. */
+  *candidates(parity: RelayPortParity): Generator<readonly number[]> {
+    const passedOver = new Set<number>();
+    for (let attempt = 0; attempt < MAX_BIND_ATTEMPTS; attempt++) {
+      const port = this.#pick(parity, passedOver);
+      if (port === undefined) return;
+      passedOver.add(port);
+      yield parity === "even-with-next" ? [port, port + 1] : [port];
+    }
+  }
+
   /** A free port, at random so that it cannot be guessed (RFC 8656 section 7.2): the first one from a random place on. */
-  pick(parity: RelayPortParity, passedOver: ReadonlySet<number>): number | undefined {
+  #pick(parity: RelayPortParity, passedOver: ReadonlySet<number>): number | undefined {
     const { min, max } = this.#range;
     const count = max - min + 1;
     const offset = randomInt(count);

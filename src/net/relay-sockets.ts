@@ -22,9 +22,6 @@ import { bindDgramSocket, sendOrDrop } from "./dgram-socket.ts";
 import type { RelayAddress } from "./relay-addresses.ts";
 import { type PortRange, RelayPorts } from "./relay-ports.ts";
 
-/** Ports that somebody else on this machine holds are passed over, this many in one request at most. */
-const MAX_BIND_ATTEMPTS = 64;
-
 /** Opens relay sockets on these addresses, at most one per family. */
 export class DgramRelayAllocator implements RelayAllocator {
   readonly #pools = new Map<IpFamily, PortPool>();
@@ -55,12 +52,7 @@ class PortPool {
   }
 
   async open(parity: RelayPortParity): Promise<RelaySocketResult> {
-    const passedOver = new Set<number>();
-    for (let attempt = 0; attempt < MAX_BIND_ATTEMPTS; attempt++) {
-      const port = this.#ports.pick(parity, passedOver);
-      if (port === undefined) break;
-      passedOver.add(port);
-      const ports = parity === "even-with-next" ? [port, port + 1] : [port];
+    for (const ports of this.#ports.candidates(parity)) {
       const [socket, next] = await this.#bindAll(ports);
       if (socket !== undefined) return { ok: true, socket, ...(next !== undefined && { next }) };
     }

@@ -8,8 +8,6 @@ import { DuplexPeerStream, peerStreamPair } from "./peer-stream.ts";
 import type { RelayAddress } from "./relay-addresses.ts";
 import { type PortRange, RelayPorts } from "./relay-ports.ts";
 
-/** Ports that somebody else on this machine holds are passed over, this many in one request at most. */
-const MAX_LISTEN_ATTEMPTS = 64;
 /** Connections that the kernel may hold until they are looked at. */
 const BACKLOG = 64;
 /** The kernel looks after peers that are gone without a word. */
@@ -53,11 +51,7 @@ class TcpPortPool {
 
   /** Undefined where no port is left; rejects on a failure that another port would not mend. */
   async open(): Promise<TcpRelay | undefined> {
-    const passedOver = new Set<number>();
-    for (let attempt = 0; attempt < MAX_LISTEN_ATTEMPTS; attempt++) {
-      const port = this.#ports.pick("any", passedOver);
-      if (port === undefined) return undefined;
-      passedOver.add(port);
+    for (const [port = 0] of this.#ports.candidates("any")) {
       const relay = await this.#listenOn(port);
       if (relay !== undefined) return relay;
     }

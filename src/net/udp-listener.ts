@@ -22,7 +22,7 @@ export interface UdpListener {
 }
 
 /** A machine has few addresses; what is beyond is reached through the wildcard socket. */
-const MAX_ADDRESSES = 64;
+export const MAX_LISTENER_ADDRESSES = 64;
 
 /**
  * Rejects with Node's bind error. On an unspecified address every address of this machine gets a socket of its own beside the
@@ -54,7 +54,7 @@ async function bindEveryAddress(wildcard: IpAddress, wantedPort: number): Promis
   const sockets: OneOrMore<Socket> = [await bindListenerSocket(wildcard, port, true)];
   const ips = ownAddresses().filter(({ family }) => family === wildcard.family);
   const bound = await Promise.allSettled(
-    ips.slice(0, MAX_ADDRESSES).map((ip) => bindListenerSocket(ip, port, true)),
+    ips.slice(0, MAX_LISTENER_ADDRESSES).map((ip) => bindListenerSocket(ip, port, true)),
   );
   // An address that is going, or not usable yet, is left to the wildcard.
   for (const result of bound) if (result.status === "fulfilled") sockets.push(result.value);

@@ -8,6 +8,7 @@ import {
   type RelayTotals,
   registerRelayEvents,
   registerRelayTotals,
+  registerSendErrors,
   registerTurnConnections,
 } from "./relay-metrics.ts";
 import {
@@ -23,6 +24,8 @@ export interface Metrics {
   watch(relay: RelayTotals, signaling: () => SignalingTotals): void;
   /** And how many connections are open; once per server. */
   watchTurnConnections(open: Readonly<Record<"tcp" | "tls", number>>): void;
+  /** And the packets that the system did not take, by the error's name; once per server. */
+  watchSendErrors(counts: ReadonlyMap<string, number>): void;
   /** The metrics page in the Prometheus text format. */
   render(): Promise<{ readonly contentType: string; readonly text: string }>;
 }
@@ -38,6 +41,7 @@ export function createMetrics(): Metrics {
       registerSignalingTotals(registry, signaling);
     },
     watchTurnConnections: (open) => registerTurnConnections(registry, open),
+    watchSendErrors: (counts) => registerSendErrors(registry, counts),
     async render() {
       return { contentType: registry.contentType, text: await registry.metrics() };
     },

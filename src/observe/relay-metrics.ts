@@ -75,6 +75,20 @@ export function registerTurnConnections(
   });
 }
 
+/** `counts`: packets by the error's name; read once per scrape. */
+export function registerSendErrors(registry: Registry, counts: ReadonlyMap<string, number>): void {
+  new Counter({
+    name: "turnpike_udp_send_errors_total",
+    help: "Packets that the system did not take, by error (batched UDP engine).",
+    labelNames: ["error"],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const [error, packets] of counts) this.inc({ error }, packets);
+    },
+  });
+}
+
 /** Totals that the relay counts itself, packet by packet; read here, once per scrape. */
 export function registerRelayTotals(registry: Registry, relay: RelayTotals): void {
   const registers = [registry];

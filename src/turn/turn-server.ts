@@ -241,7 +241,7 @@ export class TurnServer {
     const nowMs = this.#state.clock();
     const allocation = this.#liveAllocationOf(link, received, nowMs);
     // An Allocate is answered when its socket is open, and the bytes are ours only until we return.
-    const message = { ...received, transactionId: received.transactionId.slice() };
+    const message = { ...received, transactionId: Uint8Array.from(received.transactionId) };
     const authentication = authenticate(link, message, this.#challenge, this.#credentials, allocation);
     if (!authentication.ok) return this.#refuseUnauthenticated(link, message, authentication.code);
     if (link.connection !== undefined) link.connection.unauthenticatedAnswers = 0;

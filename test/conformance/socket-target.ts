@@ -5,7 +5,7 @@
 
 import { networkInterfaces } from "node:os";
 import type { Listener } from "../../src/net/listen.ts";
-import { DgramRelayAllocator } from "../../src/net/relay-sockets.ts";
+import { openUdpEngine, type UdpEngine } from "../../src/net/udp-engine.ts";
 import {
   type IpAddress,
   type IpFamily,
@@ -45,6 +45,8 @@ export function socketOffers(...more: readonly Need[]): ReadonlySet<Need> {
 
 /** How clients of a target on this machine reach it. */
 export interface SocketTransport {
+  /** What carries UDP to relay targets. Default: `dgram`. */
+  readonly engine?: UdpEngine;
   listen(ip: IpAddress, turn: TurnServer): Promise<Listener>;
   connect(server: TransportAddress, from: IpAddress): Promise<PacketTransport>;
 }
@@ -59,10 +61,12 @@ export async function openSocketTarget(
   const relayIps = families.filter((family) => relayFamilies.includes(family)).map(relayIp);
   const credentials = new TestCredentials(REALM, [ALICE, BOB], [CAROL]);
   const failures: unknown[] = [];
+  const failed = (error: unknown) => failures.push(error);
+  const engine = transport.engine ?? (await openUdpEngine("dgram", failed));
   const turn = new TurnServer({
     realm: REALM,
     credentials,
-    allocator: new DgramRelayAllocator(
+    allocator: engine.createRelayAllocator(
       relayIps.map((own) => ({ bindIp: own, relayedIp: own })),
       { min: 49152, max: 65535 },
     ),
@@ -70,7 +74,7 @@ export async function openSocketTarget(
     clock: () => performance.now(),
     limits: { ...DEFAULT_LIMITS, ...limits },
     isExempt: () => false,
-    events: { failed: (error) => failures.push(error) },
+    events: { failed },
   });
   const listeners = await Promise.all(
     families.map((family) => transport.listen(family === 4 ? SERVER_IPV4 : LOOPBACK_IPV6, turn)),
@@ -87,6 +91,7 @@ export async function openSocketTarget(
       turn.close();
       await endpoints.closeAll();
       await Promise.all(listeners.map((listener) => listener.close()));
+      await engine.close();
       if (failures.length > 0) throw new AggregateError(failures, "the relay met a defect of its own");
     },
   };

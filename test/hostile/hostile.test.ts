@@ -2,12 +2,15 @@ import { describe, test } from "vitest";
 import { memoryKind } from "../conformance/memory-target.ts";
 import { rulesFor, runRule } from "../conformance/run-rule.ts";
 import { tcpKind, tlsKind } from "../conformance/stream-targets.ts";
-import { udpKind } from "../conformance/udp-target.ts";
+import { batchKind, udpKind } from "../conformance/udp-target.ts";
 import { HOSTILE_SUITE, LOOPBACK_SUITE } from "./rules.ts";
 
 const SUITES = [
   { kind: memoryKind, rules: HOSTILE_SUITE },
-  ...[udpKind, tcpKind, tlsKind].map((kind) => ({ kind, rules: [...HOSTILE_SUITE, ...LOOPBACK_SUITE] })),
+  ...[udpKind, batchKind, tcpKind, tlsKind].map((kind) => ({
+    kind,
+    rules: [...HOSTILE_SUITE, ...LOOPBACK_SUITE],
+  })),
 ];
 
 for (const { kind, rules } of SUITES) {

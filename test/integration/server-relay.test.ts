@@ -122,12 +122,12 @@ test("the credentials of a member who left make no allocation any more; those of
 });
 
 test("an allocation outlives its credentials for as long as its member has a seat, and no longer", async () => {
-  const bench = await start(testConfig({ ttlSeconds: 1 }));
+  const bench = await start(testConfig({ ttlSeconds: 2 }));
   const member = await SignalingClient.open(bench.url);
   const { iceServers } = await member.join("blue-fox");
   const running = withIceServers(bench.turnPort, iceServers);
   expect(await running.allocate()).toBeUndefined();
-  await delay(1500);
+  await delay(2500);
   expect(await withIceServers(bench.turnPort, iceServers).allocate()).toBe(401);
   expect(await running.refresh(600)).toBeUndefined();
   const fresh = await member.next("ice-servers");

@@ -44,6 +44,7 @@ const CONFIG: Config = {
   publicHost: undefined,
   externalIps: [],
   relayPorts: { min: 49_152, max: 65_535 },
+  udpEngine: "auto",
   realm: "turnpike.test",
   secrets: ["the secret of the tests"],
   secretIsRandom: false,

@@ -34,7 +34,7 @@ const RULES: Rules = new Map<string, FolderRule>([
   ],
   ["credentials", { ...NOTHING, folders: ["stun"], typesOf: ["turn/ports"], builtins: ["crypto"] }],
   ["signaling", { ...NOTHING, packages: ["zod"], builtins: ["crypto"], banned: CLOCKS_AND_TIMERS }],
-  ["net", { ...NOTHING, folders: ["stun", "turn", "signaling"], packages: ["ws"], builtins: ["*"] }],
+  ["net", { ...NOTHING, folders: ["stun", "turn", "signaling"], packages: ["ws", "koffi"], builtins: ["*"] }],
   ["config", { ...NOTHING, folders: ["stun"], packages: ["zod"], builtins: ["crypto", "fs", "path"] }],
   [
     "observe",

@@ -34,6 +34,8 @@ function addressesOf(config: Config, others: Partial<ServerAddresses> = {}): Ser
   };
 }
 
+const ENGINE = { name: "dgram", why: "it was asked for" } as const;
+
 function banner(input: ConfigInput, others: Partial<ServerAddresses> = {}) {
   const config = parseConfig(input);
   return readBanner(config, addressesOf(config, others));
@@ -41,7 +43,7 @@ function banner(input: ConfigInput, others: Partial<ServerAddresses> = {}) {
 
 /** What is where, and what is missing for production. */
 function readBanner(config: Config, addresses: ServerAddresses) {
-  const lines = bannerLines({ version: "1.2.3", config, addresses });
+  const lines = bannerLines({ version: "1.2.3", config, addresses, udpEngine: ENGINE });
   const middle = lines.indexOf("For production:");
   const end = middle === -1 ? lines.length : middle;
   const isFilled = (line: string) => line !== "";
@@ -70,6 +72,7 @@ describe("with defaults on a machine with a private address", () => {
       "http tcp 0.0.0.0:8080, [::]:8080",
       "STUN, TURN udp, tcp 0.0.0.0:3478, [::]:3478",
       `relay udp ${PRIVATE} ports 49152-65535`,
+      "UDP engine dgram: it was asked for",
       "admin http://127.0.0.1:9090/metrics",
     ]);
   });

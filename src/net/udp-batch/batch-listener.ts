@@ -1,0 +1,152 @@
+/** The UDP port of the STUN responder and TURN relay, over the batched engine. */
+
+import { type IpAddress, isUnspecified, type TransportAddress, withPort } from "../../stun/address.ts";
+import { CHANNEL_DATA_HEADER_BYTES, writeChannelDataHeader } from "../../turn/channel-data.ts";
+import type { ClientLink, LinkHolding } from "../../turn/ports.ts";
+import type { TurnServer } from "../../turn/turn-server.ts";
+import { LISTENER_BUFFER_BYTES } from "../dgram-socket.ts";
+import { ownAddresses } from "../relay-addresses.ts";
+import { MAX_LISTENER_ADDRESSES, type UdpListener } from "../udp-listener.ts";
+import type { BatchSocket } from "./batch-socket.ts";
+import type { BatchEngine } from "./engine.ts";
+
+export interface BatchListenerOptions {
+  readonly engine: BatchEngine;
+  readonly ip: IpAddress;
+  /** 0 picks a free one. */
+  readonly port: number;
+  readonly turn: TurnServer;
+}
+
+/**
+ * Throws the system's error of a bind. On an unspecified address every address of this machine gets a socket of its own beside the
+ * wildcard, as with `dgram` (udp-listener.ts), so that answers leave from the address that was asked.
+ */
+export function openBatchListener({ engine, ip, port, turn }: BatchListenerOptions): UdpListener {
+  const sockets = isUnspecified(ip)
+    ? bindEveryAddress(engine, turn, ip, port)
+    : [bindClientSocket(engine, turn, withPort(ip, port), false)];
+  const [first] = sockets;
+  if (first === undefined) throw new Error("nothing was bound");
+  return {
+    address: first.address,
+    async close() {
+      for (const socket of sockets) engine.closeSocket(socket);
+    },
+  };
+}
+
+/** The wildcard socket first. A port that somebody else has is EADDRINUSE, as it is without sharing. */
+function bindEveryAddress(
+  engine: BatchEngine,
+  turn: TurnServer,
+  wildcard: IpAddress,
+  wantedPort: number,
+): readonly BatchSocket[] {
+  const probe = bindClientSocket(engine, turn, withPort(wildcard, wantedPort), false);
+  const { port } = probe.address;
+  engine.closeSocket(probe);
+  const sockets = [bindClientSocket(engine, turn, withPort(wildcard, port), true)];
+  const ips = ownAddresses().filter(({ family }) => family === wildcard.family);
+  for (const ip of ips.slice(0, MAX_LISTENER_ADDRESSES)) {
+    try {
+      sockets.push(bindClientSocket(engine, turn, withPort(ip, port), true));
+    } catch {
+      // An address that is going, or not usable yet, is left to the wildcard.
+    }
+  }
+  return sockets;
+}
+
+function bindClientSocket(
+  engine: BatchEngine,
+  turn: TurnServer,
+  address: TransportAddress,
+  shared: boolean,
+): BatchSocket {
+  const links: BatchLinkTable = new BatchLinkTable(engine);
+  const socket = engine.open(
+    address,
+    (slot, start, end) => {
+      const link = links.linkOf(slot);
+      if (link !== undefined) turn.receive(link, engine.arena.bytes, start, end);
+    },
+    { bufferBytes: LISTENER_BUFFER_BYTES, shared },
+  );
+  links.socket = socket;
+  return socket;
+}
+
+/** The links of clients that hold something, by port and then by address. A client that holds nothing gets a link for one packet. */
+class BatchLinkTable {
+  readonly engine: BatchEngine;
+  /** Set before the first packet. */
+  socket: BatchSocket | undefined;
+  readonly #byPort = new Map<number, BatchClientLink[]>();
+
+  constructor(engine: BatchEngine) {
+    this.engine = engine;
+  }
+
+  /** Of whoever sent the packet of this slot. */
+  linkOf(slot: number): BatchClientLink | undefined {
+    const { arena } = this.engine;
+    const port = arena.sourcePort(slot);
+    const onPort = this.#byPort.get(port);
+    if (onPort !== undefined) {
+      for (const link of onPort) if (arena.isFrom(slot, link.remote)) return link;
+    }
+    if (port === 0 || this.socket === undefined) return undefined;
+    return new BatchClientLink(this, this.socket, arena.readSource(slot));
+  }
+
+  add(link: BatchClientLink): void {
+    const onPort = this.#byPort.get(link.remote.port);
+    if (onPort === undefined) this.#byPort.set(link.remote.port, [link]);
+    else if (!onPort.includes(link)) onPort.push(link);
+  }
+
+  remove(link: BatchClientLink): void {
+    const rest = this.#byPort.get(link.remote.port)?.filter((other) => other !== link) ?? [];
+    if (rest.length === 0) this.#byPort.delete(link.remote.port);
+    else this.#byPort.set(link.remote.port, rest);
+  }
+}
+
+class BatchClientLink implements ClientLink {
+  readonly transport = "udp";
+  readonly remote: TransportAddress;
+  holding: LinkHolding | undefined = undefined;
+  readonly #table: BatchLinkTable;
+  readonly #socket: BatchSocket;
+
+  constructor(table: BatchLinkTable, socket: BatchSocket, remote: TransportAddress) {
+    this.#table = table;
+    this.#socket = socket;
+    this.remote = remote;
+  }
+
+  get local(): TransportAddress {
+    return this.#socket.address;
+  }
+
+  send(message: Uint8Array): void {
+    this.#table.engine.send(this.#socket, this.remote, message, 0, message.length);
+  }
+
+  /** Over UDP without padding (RFC 8656 section 12.5). The header is written before the data, where they lie. */
+  sendChannelData(channelNumber: number, buffer: Uint8Array, start: number, end: number): void {
+    const { engine } = this.#table;
+    const at = engine.place(buffer, start, end) - CHANNEL_DATA_HEADER_BYTES;
+    writeChannelDataHeader(engine.arena.bytes, at, channelNumber, end - start);
+    engine.push(this.#socket, this.remote, at, end - start + CHANNEL_DATA_HEADER_BYTES);
+  }
+
+  retain(): void {
+    this.#table.add(this);
+  }
+
+  release(): void {
+    this.#table.remove(this);
+  }
+}

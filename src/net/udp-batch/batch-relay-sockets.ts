@@ -1,0 +1,118 @@
+/** Relayed transport addresses over the batched engine: one descriptor each, from the relay port range. */
+
+import { type IpFamily, type TransportAddress, withPort } from "../../stun/address.ts";
+import type {
+  RelayAllocator,
+  RelayDestination,
+  RelayPacketReceiver,
+  RelayPortParity,
+  RelaySocket,
+  RelaySocketRequest,
+  RelaySocketResult,
+} from "../../turn/ports.ts";
+import type { RelayAddress } from "../relay-addresses.ts";
+import { type PortRange, RelayPorts } from "../relay-ports.ts";
+import type { BatchSocket } from "./batch-socket.ts";
+import type { BatchEngine } from "./engine.ts";
+
+/** Opens relay sockets on these addresses, at most one per family. */
+export class BatchRelayAllocator implements RelayAllocator {
+  readonly #engine: BatchEngine;
+  readonly #pools = new Map<IpFamily, { readonly address: RelayAddress; readonly ports: RelayPorts }>();
+
+  constructor(engine: BatchEngine, addresses: readonly RelayAddress[], ports: PortRange) {
+    this.#engine = engine;
+    for (const address of addresses)
+      this.#pools.set(address.bindIp.family, { address, ports: new RelayPorts(ports) });
+  }
+
+  supports(family: IpFamily): boolean {
+    return this.#pools.has(family);
+  }
+
+  open(request: RelaySocketRequest, done: (result: RelaySocketResult) => void): void {
+    const pool = this.#pools.get(request.family);
+    if (pool === undefined) return done({ ok: false, reason: "family-unsupported" });
+    done(this.#openOf(pool.address, pool.ports, request.parity));
+  }
+
+  #openOf(address: RelayAddress, ports: RelayPorts, parity: RelayPortParity): RelaySocketResult {
+    for (const wanted of ports.candidates(parity)) {
+      const [socket, next] = this.#bindAll(address, ports, wanted);
+      if (socket !== undefined) return { ok: true, socket, ...(next !== undefined && { next }) };
+    }
+    return { ok: false, reason: "no-port" };
+  }
+
+  /** All of the ports or, with none left open, nothing. */
+  #bindAll(address: RelayAddress, ports: RelayPorts, wanted: readonly number[]): readonly RelaySocket[] {
+    const sockets: BatchRelaySocket[] = [];
+    for (const port of wanted) {
+      const relayedAddress = withPort(address.relayedIp, port);
+      const socket = new BatchRelaySocket(this.#engine, relayedAddress, ports.take(port));
+      if (!socket.bind(withPort(address.bindIp, port))) break;
+      sockets.push(socket);
+    }
+    if (sockets.length === wanted.length) return sockets;
+    for (const socket of sockets) socket.close();
+    return [];
+  }
+}
+
+class BatchRelaySocket implements RelaySocket {
+  readonly relayedAddress: TransportAddress;
+  readonly #engine: BatchEngine;
+  readonly #onClose: () => void;
+  #socket: BatchSocket | undefined;
+  #receiver: RelayPacketReceiver | undefined;
+  /** A relay socket mostly hears from one peer. */
+  #lastSource: TransportAddress | undefined;
+
+  constructor(engine: BatchEngine, relayedAddress: TransportAddress, onClose: () => void) {
+    this.#engine = engine;
+    this.relayedAddress = relayedAddress;
+    this.#onClose = onClose;
+  }
+
+  /** False where the port cannot be had. */
+  bind(address: TransportAddress): boolean {
+    try {
+      this.#socket = this.#engine.open(address, (slot, start, end) => this.#receive(slot, start, end));
+      return true;
+    } catch {
+      // Somebody else's port, or no descriptor left: either way the client is told that there is no port.
+      this.#onClose();
+      return false;
+    }
+  }
+
+  destination(address: TransportAddress): RelayDestination {
+    return { address };
+  }
+
+  send({ address }: RelayDestination, buffer: Uint8Array, start: number, end: number): void {
+    if (this.#socket !== undefined && address.port !== 0)
+      this.#engine.send(this.#socket, address, buffer, start, end);
+  }
+
+  onPacket(receiver: RelayPacketReceiver): void {
+    this.#receiver = receiver;
+  }
+
+  close(): void {
+    const socket = this.#socket;
+    if (socket === undefined) return;
+    this.#socket = undefined;
+    this.#engine.closeSocket(socket);
+    this.#onClose();
+  }
+
+  #receive(slot: number, start: number, end: number): void {
+    const { arena } = this.#engine;
+    const last = this.#lastSource;
+    const isSame = last !== undefined && last.port === arena.sourcePort(slot) && arena.isFrom(slot, last);
+    const source = isSame ? last : arena.readSource(slot);
+    this.#lastSource = source;
+    this.#receiver?.(source, arena.bytes, start, end);
+  }
+}

@@ -1,0 +1,98 @@
+/** One UDP socket of the engine: a descriptor, and who hears what it receives. */
+
+import { type TransportAddress, withPort } from "../../stun/address.ts";
+import type { Arena } from "./arena.ts";
+import {
+  AF_INET,
+  AF_INET6,
+  IPPROTO_IPV6,
+  IPV6_V6ONLY,
+  SO_RCVBUF,
+  SO_REUSEADDR,
+  SO_SNDBUF,
+  SOCK_CLOEXEC,
+  SOCK_DGRAM,
+  SOCK_NONBLOCK,
+  SOCKADDR,
+  SOL_SOCKET,
+} from "./layout.ts";
+import type { Libc } from "./libc.ts";
+import { errorName } from "./send-errors.ts";
+
+/** The packet of a slot: arena[start, end). */
+export type PacketReceiver = (slot: number, start: number, end: number) => void;
+
+export interface BatchSocketOptions {
+  /** Of the kernel's buffers. */
+  readonly bufferBytes?: number;
+  /** SO_REUSEADDR: only for the sockets of one listener, each on an address of its own. It would hand out a relay port twice. */
+  readonly shared?: boolean;
+}
+
+export class BatchSocket {
+  readonly descriptor: number;
+  readonly address: TransportAddress;
+  readonly receiver: PacketReceiver;
+  /** The place in the engine's table. */
+  index = -1;
+  /** Datagrams of one size to one destination may go out as one. */
+  mayJoin = true;
+  /** The last send was told of an ICMP error of one before it. */
+  wasRefused = false;
+
+  private constructor(descriptor: number, address: TransportAddress, receiver: PacketReceiver) {
+    this.descriptor = descriptor;
+    this.address = address;
+    this.receiver = receiver;
+  }
+
+  /** Port 0 picks a free one. Throws an error with `code` (EADDRINUSE, EACCES, …) as Node's sockets do. */
+  static bind(
+    libc: Libc,
+    arena: Arena,
+    wanted: TransportAddress,
+    receiver: PacketReceiver,
+    { bufferBytes, shared = false }: BatchSocketOptions = {},
+  ): BatchSocket {
+    const family = wanted.family === 4 ? AF_INET : AF_INET6;
+    const descriptor = libc.socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (descriptor < 0) throw systemError(libc, "socket");
+    try {
+      const { offset, address } = arena.spareName;
+      function setOption(level: number, option: number, value: number): void {
+        arena.bytes.writeInt32LE(value, offset);
+        libc.setsockopt(descriptor, level, option, address, 4);
+      }
+      if (wanted.family === 6) setOption(IPPROTO_IPV6, IPV6_V6ONLY, 1);
+      if (shared) setOption(SOL_SOCKET, SO_REUSEADDR, 1);
+      // The kernel may give less than is asked for.
+      if (bufferBytes !== undefined) {
+        setOption(SOL_SOCKET, SO_RCVBUF, bufferBytes);
+        setOption(SOL_SOCKET, SO_SNDBUF, bufferBytes);
+      }
+      arena.writeSocketAddress(offset, wanted);
+      const length = wanted.family === 4 ? SOCKADDR.ipv4 : SOCKADDR.ipv6;
+      if (libc.bind(descriptor, address, length) < 0) throw systemError(libc, "bind");
+      return new BatchSocket(descriptor, withPort(wanted, boundPort(libc, arena, descriptor)), receiver);
+    } catch (error) {
+      libc.close(descriptor);
+      throw error;
+    }
+  }
+}
+
+function boundPort(libc: Libc, arena: Arena, descriptor: number): number {
+  const { offset, address } = arena.spareName;
+  // The length stands behind the address.
+  const lengthAt = offset + SOCKADDR.slot - 4;
+  arena.bytes.writeUInt32LE(SOCKADDR.ipv6, lengthAt);
+  if (libc.getsockname(descriptor, address, address + SOCKADDR.slot - 4) < 0)
+    throw systemError(libc, "getsockname");
+  return arena.bytes.readUInt16BE(offset + SOCKADDR.port);
+}
+
+function systemError(libc: Libc, call: string): NodeJS.ErrnoException {
+  const errno = libc.errno();
+  const code = errorName(errno);
+  return Object.assign(new Error(`${call} ${code}`), { code, errno: -errno, syscall: call });
+}

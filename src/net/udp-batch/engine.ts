@@ -1,0 +1,206 @@
+/**
+ * Batched UDP on Linux: many packets per system call. One round reads what is ready, hands each packet to its receiver, and sends
+ * what came of it. While nothing comes, a thread of the pool waits in `epoll_wait`; under load the event loop asks itself.
+ */
+
+import type { TransportAddress } from "../../stun/address.ts";
+import { Arena, EVENT_SLOTS, RECEIVE_SLOTS } from "./arena.ts";
+import { BatchSocket, type BatchSocketOptions, type PacketReceiver } from "./batch-socket.ts";
+import { GATHER_MICROSECONDS, GatherDelay } from "./gather-delay.ts";
+import { EFD_NONBLOCK_CLOEXEC, EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLLIN, MSG_DONTWAIT } from "./layout.ts";
+import type { Libc } from "./libc.ts";
+import { errorName, SendErrors } from "./send-errors.ts";
+import { SendQueue } from "./send-queue.ts";
+
+/** Of one socket in one round, so that no socket keeps the others waiting. */
+const MAX_PER_SOCKET = 64;
+/** With fewer slots left the round sends first, and has them all. */
+const FEW_SLOTS = 32;
+/** How long rounds go on before the event loop has its turn. */
+const MAX_BUSY_MS = 2;
+/** A wait is no longer than this: a process that exits joins the thread that waits. */
+const MAX_WAIT_MS = 1000;
+/** What the descriptor that ends a wait is registered with. */
+const WAKE = 0xffff_ffff;
+
+type State = "running" | "closing" | "closed";
+
+export class BatchEngine {
+  readonly arena: Arena;
+  readonly errors = new SendErrors();
+  readonly #libc: Libc;
+  readonly #failed: (error: unknown) => void;
+  readonly #queue: SendQueue;
+  readonly #gather = new GatherDelay();
+  readonly #epoll: number;
+  readonly #wake: number;
+  /** By index; what is closed leaves a hole for the next one. */
+  readonly #sockets: (BatchSocket | undefined)[] = [];
+  readonly #holes: number[] = [];
+  readonly #ready = new Uint32Array(EVENT_SLOTS);
+  #nextSlot = 0;
+  #isInRound = false;
+  #isFlushDue = false;
+  #state: State = "running";
+  #ended: () => void = () => undefined;
+  readonly #done: Promise<void>;
+
+  /** Throws where the process has no descriptors left. `failed` hears of receivers that throw. */
+  constructor(libc: Libc, failed: (error: unknown) => void) {
+    this.#libc = libc;
+    this.#failed = failed;
+    this.arena = new Arena(libc);
+    this.#queue = new SendQueue(libc, this.arena, this.errors);
+    this.#epoll = checked(libc, libc.epollCreate(EPOLL_CLOEXEC), "epoll_create1");
+    this.#wake = checked(libc, libc.eventfd(0, EFD_NONBLOCK_CLOEXEC), "eventfd");
+    this.#register(this.#wake, WAKE);
+    this.#done = new Promise((resolve) => {
+      this.#ended = resolve;
+    });
+    this.#wait();
+  }
+
+  /** Throws as `BatchSocket.bind` does. */
+  open(wanted: TransportAddress, receiver: PacketReceiver, options?: BatchSocketOptions): BatchSocket {
+    const socket = BatchSocket.bind(this.#libc, this.arena, wanted, receiver, options);
+    socket.index = this.#holes.pop() ?? this.#sockets.length;
+    this.#sockets[socket.index] = socket;
+    this.#register(socket.descriptor, socket.index);
+    return socket;
+  }
+
+  /** Idempotent. What it was given to send leaves first. */
+  closeSocket(socket: BatchSocket): void {
+    if (this.#sockets[socket.index] !== socket) return;
+    this.#queue.flush();
+    this.#sockets[socket.index] = undefined;
+    this.#holes.push(socket.index);
+    this.#libc.close(socket.descriptor);
+  }
+
+  /** Sends data[start, end) at the end of the round. Bytes outside of the arena are copied. */
+  send(socket: BatchSocket, to: TransportAddress, data: Uint8Array, start: number, end: number): void {
+    this.push(socket, to, this.place(data, start, end), end - start);
+  }
+
+  /** Where data[start, end) lies in the arena, with a few bytes before it that may be written; for `push`, at once. */
+  place(data: Uint8Array, start: number, end: number): number {
+    if (!this.#queue.hasRoom) this.#queue.flush();
+    const at = this.arena.place(data, start, end);
+    if (at !== undefined) return at;
+    this.#queue.flush();
+    const again = this.arena.place(data, start, end);
+    if (again === undefined) throw new RangeError(`no packet has ${end - start} bytes`);
+    return again;
+  }
+
+  /** Sends arena[at, at + length) at the end of the round. */
+  push(socket: BatchSocket, to: TransportAddress, at: number, length: number): void {
+    this.#queue.push(socket, to, at, length);
+    if (!this.#isInRound) this.#flushSoon();
+  }
+
+  /** Closes every socket. Resolves when no thread waits any more. Idempotent. */
+  close(): Promise<void> {
+    if (this.#state === "running") {
+      this.#state = "closing";
+      for (const socket of this.#sockets) if (socket !== undefined) this.closeSocket(socket);
+      this.#libc.write(this.#wake, this.arena.one, 8);
+    }
+    return this.#done;
+  }
+
+  #register(descriptor: number, data: number): void {
+    const event = this.arena.writeRegistration(EPOLLIN, data);
+    checked(this.#libc, this.#libc.epollControl(this.#epoll, EPOLL_CTL_ADD, descriptor, event), "epoll_ctl");
+  }
+
+  #flushSoon(): void {
+    if (this.#isFlushDue) return;
+    this.#isFlushDue = true;
+    setImmediate(this.#flushNow);
+  }
+
+  readonly #flushNow = (): void => {
+    this.#isFlushDue = false;
+    this.#queue.flush();
+  };
+
+  // ---- rounds
+
+  #wait(): void {
+    if (this.#gather.isDue(performance.now())) this.#libc.sleepLater(GATHER_MICROSECONDS, this.#run);
+    else this.#libc.epollWaitLater(this.#epoll, this.arena.events, EVENT_SLOTS, MAX_WAIT_MS, this.#run);
+  }
+
+  /** Rounds as long as there is something to do, with a turn of the event loop in between. */
+  readonly #run = (): void => {
+    if (this.#state !== "running") return this.#end();
+    const endMs = performance.now() + MAX_BUSY_MS;
+    for (;;) {
+      const packets = this.#round();
+      this.#gather.count(packets);
+      if (packets === 0) return this.#wait();
+      if (performance.now() >= endMs) break;
+    }
+    setImmediate(this.#run);
+  };
+
+  /** How many packets it read. */
+  #round(): number {
+    const count = this.#libc.epollWait(this.#epoll, this.arena.events, EVENT_SLOTS, 0);
+    // A socket that is registered meanwhile does not touch these.
+    for (let i = 0; i < count; i++) this.#ready[i] = this.arena.eventData(i);
+    this.#isInRound = true;
+    let packets = 0;
+    for (let i = 0; i < count; i++) {
+      const socket = this.#sockets[this.#ready[i] as number];
+      if (socket !== undefined) packets += this.#read(socket);
+    }
+    this.#isInRound = false;
+    this.#queue.flush();
+    this.#nextSlot = 0;
+    return packets;
+  }
+
+  #read(socket: BatchSocket): number {
+    if (RECEIVE_SLOTS - this.#nextSlot < FEW_SLOTS) {
+      this.#queue.flush();
+      this.#nextSlot = 0;
+    }
+    const first = this.#nextSlot;
+    const room = Math.min(MAX_PER_SOCKET, RECEIVE_SLOTS - first);
+    const headers = this.arena.receiveHeaders(first, room);
+    // Nothing there after all, or word of an ICMP error: the next round tells.
+    const count = this.#libc.recvmmsg(socket.descriptor, headers, room, MSG_DONTWAIT, 0);
+    for (let slot = first; slot < first + count; slot++) {
+      this.#nextSlot++;
+      // The packets before it may have closed the socket.
+      if (this.#sockets[socket.index] === socket) this.#hand(socket, slot);
+      this.arena.renewHeader(slot);
+    }
+    return Math.max(0, count);
+  }
+
+  #hand(socket: BatchSocket, slot: number): void {
+    const start = this.arena.packetStart(slot);
+    try {
+      socket.receiver(slot, start, start + this.arena.receivedLength(slot));
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  #end(): void {
+    if (this.#state === "closed") return;
+    this.#state = "closed";
+    this.#libc.close(this.#wake);
+    this.#libc.close(this.#epoll);
+    this.#ended();
+  }
+}
+
+function checked(libc: Libc, result: number, call: string): number {
+  if (result < 0) throw new Error(`${call}: ${errorName(libc.errno())}`);
+  return result;
+}

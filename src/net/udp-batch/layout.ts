@@ -1,0 +1,55 @@
+/** Sizes, offsets and numbers of Linux, the same on x64 and arm64 but for `epoll_event`; in bytes. */
+
+import { arch } from "node:process";
+
+export const IOVEC = { size: 16, base: 0, length: 8 } as const;
+
+export const MMSGHDR = {
+  size: 64,
+  name: 0,
+  nameLength: 8,
+  iov: 16,
+  iovCount: 24,
+  control: 32,
+  controlLength: 40,
+  flags: 48,
+  length: 56,
+} as const;
+
+/** Packed on x64. */
+export const EPOLL_EVENT =
+  arch === "x64" ? ({ size: 12, data: 4 } as const) : ({ size: 16, data: 8 } as const);
+
+export const SOCKADDR = {
+  /** Room for either. */
+  slot: 32,
+  ipv4: 16,
+  ipv6: 28,
+  family: 0,
+  port: 2,
+  ipv4Address: 4,
+  ipv6Address: 8,
+} as const;
+
+/** A control message with UDP_SEGMENT in it: the size of each datagram. */
+export const SEGMENT_CONTROL = { slot: 32, space: 24, length: 18, level: 8, type: 12, data: 16 } as const;
+
+export const AF_INET = 2;
+export const AF_INET6 = 10;
+export const SOCK_DGRAM = 2;
+export const SOCK_NONBLOCK = 0x800;
+export const SOCK_CLOEXEC = 0x80000;
+export const SOL_SOCKET = 1;
+export const SO_REUSEADDR = 2;
+export const SO_SNDBUF = 7;
+export const SO_RCVBUF = 8;
+export const IPPROTO_IPV6 = 41;
+export const IPV6_V6ONLY = 26;
+export const SOL_UDP = 17;
+export const UDP_SEGMENT = 103;
+export const MSG_TRUNC = 0x20;
+export const MSG_DONTWAIT = 0x40;
+export const EPOLL_CLOEXEC = 0x80000;
+export const EPOLL_CTL_ADD = 1;
+export const EPOLLIN = 1;
+export const EFD_NONBLOCK_CLOEXEC = 0x80800;

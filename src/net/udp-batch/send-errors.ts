@@ -1,0 +1,24 @@
+/** Packets that the system did not take, by error. */
+
+import { constants } from "node:os";
+import { getSystemErrorName } from "node:util";
+
+export const { EAGAIN, ECONNREFUSED, EINTR, EINVAL, EIO, EMSGSIZE, ENOBUFS, EADDRINUSE } = constants.errno;
+
+export function errorName(errno: number): string {
+  return getSystemErrorName(-errno);
+}
+
+export class SendErrors {
+  readonly #counts = new Map<string, number>();
+
+  count(errno: number, packets: number): void {
+    const name = errorName(errno);
+    this.#counts.set(name, (this.#counts.get(name) ?? 0) + packets);
+  }
+
+  /** By the error's name: `EAGAIN`. */
+  get counts(): ReadonlyMap<string, number> {
+    return this.#counts;
+  }
+}

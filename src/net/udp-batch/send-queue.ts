@@ -1,0 +1,134 @@
+/** Packets that wait to leave, until the round of receiving is over: those of one socket go out in one system call. */
+
+import type { TransportAddress } from "../../stun/address.ts";
+import { type Arena, SEND_SLOTS } from "./arena.ts";
+import type { BatchSocket } from "./batch-socket.ts";
+import { MSG_DONTWAIT } from "./layout.ts";
+import type { Libc } from "./libc.ts";
+import { ECONNREFUSED, EINTR, EINVAL, EIO, EMSGSIZE, type SendErrors } from "./send-errors.ts";
+
+/** UDP_MAX_SEGMENTS of the kernels that are about. */
+const MAX_SEGMENTS = 64;
+/** One IP datagram's worth, however it is cut. */
+const MAX_JOINED_BYTES = 65_000;
+/** A larger datagram may be fragmented on its way, which segments may not. */
+const MAX_SEGMENT_BYTES = 1_452;
+
+export class SendQueue {
+  readonly #libc: Libc;
+  readonly #arena: Arena;
+  readonly #errors: SendErrors;
+  readonly #sockets: (BatchSocket | undefined)[] = new Array(SEND_SLOTS).fill(undefined);
+  readonly #destinations: (TransportAddress | undefined)[] = new Array(SEND_SLOTS).fill(undefined);
+  readonly #lengths = new Int32Array(SEND_SLOTS);
+  /** Of the headers that are being built: their first slot. */
+  readonly #firstSlots = new Int32Array(SEND_SLOTS);
+  readonly #counts = new Int32Array(SEND_SLOTS);
+  #size = 0;
+
+  constructor(libc: Libc, arena: Arena, errors: SendErrors) {
+    this.#libc = libc;
+    this.#arena = arena;
+    this.#errors = errors;
+  }
+
+  get hasRoom(): boolean {
+    return this.#size < SEND_SLOTS;
+  }
+
+  /** `start` is an offset of the arena; what lies there must stay until `flush`. Only while it has room. */
+  push(socket: BatchSocket, to: TransportAddress, start: number, length: number): void {
+    const slot = this.#size++;
+    this.#sockets[slot] = socket;
+    this.#destinations[slot] = to;
+    this.#lengths[slot] = length;
+    this.#arena.writeSent(slot, to, start, length);
+  }
+
+  /** Hands everything to the system. What it does not take is lost and counted, as UDP may. */
+  flush(): void {
+    const size = this.#size;
+    if (size === 0) return;
+    this.#size = 0;
+    let first = 0;
+    while (first < size) {
+      const socket = this.#sockets[first] as BatchSocket;
+      let end = first + 1;
+      while (end < size && this.#sockets[end] === socket) end++;
+      this.#send(socket, first, end);
+      first = end;
+    }
+    this.#arena.clearScratch();
+  }
+
+  /** Slots [first, end), all of one socket. */
+  #send(socket: BatchSocket, first: number, end: number): void {
+    let headers = 0;
+    for (let slot = first; slot < end; ) {
+      const count = socket.mayJoin ? this.#runFrom(slot, end) : 1;
+      this.#arena.writeHeader(headers, slot, count, this.#lengths[slot] as number);
+      this.#firstSlots[headers] = slot;
+      this.#counts[headers] = count;
+      headers++;
+      slot += count;
+    }
+    for (let sent = 0; sent < headers; ) {
+      const taken = this.#libc.sendmmsg(
+        socket.descriptor,
+        this.#arena.sendHeaders(sent, headers - sent),
+        headers - sent,
+        MSG_DONTWAIT,
+      );
+      if (taken > 0) sent += taken;
+      else sent += this.#mendFailure(socket, sent);
+    }
+  }
+
+  /** What `sendmmsg` failed at is the first header; returns how many are done with. */
+  #mendFailure(socket: BatchSocket, header: number): number {
+    const errno = this.#libc.errno();
+    // Told of a packet before this one.
+    if (errno === EINTR || (errno === ECONNREFUSED && !socket.wasRefused)) {
+      socket.wasRefused = errno === ECONNREFUSED;
+      return 0;
+    }
+    socket.wasRefused = false;
+    const count = this.#counts[header] as number;
+    const first = this.#firstSlots[header] as number;
+    if (count > 1 && (errno === EINVAL || errno === EIO || errno === EMSGSIZE)) {
+      // The device does not cut datagrams: one by one, from now on.
+      socket.mayJoin = false;
+      this.#sendOneByOne(socket, header, first, first + count);
+    } else {
+      this.#errors.count(errno, count);
+    }
+    return 1;
+  }
+
+  /** `header` is the one that failed: its place is free. */
+  #sendOneByOne(socket: BatchSocket, header: number, first: number, end: number): void {
+    for (let slot = first; slot < end; slot++) {
+      this.#arena.writeHeader(header, slot, 1, 0);
+      const taken = this.#libc.sendmmsg(
+        socket.descriptor,
+        this.#arena.sendHeaders(header, 1),
+        1,
+        MSG_DONTWAIT,
+      );
+      if (taken < 1) this.#errors.count(this.#libc.errno(), 1);
+    }
+  }
+
+  /** How many slots from this one on go to the same destination with the same length; the last may be shorter. */
+  #runFrom(slot: number, end: number): number {
+    const length = this.#lengths[slot] as number;
+    if (length === 0 || length > MAX_SEGMENT_BYTES) return 1;
+    const to = this.#destinations[slot];
+    const limit = Math.min(end, slot + MAX_SEGMENTS, slot + Math.floor(MAX_JOINED_BYTES / length));
+    let next = slot + 1;
+    while (next < limit && this.#destinations[next] === to && this.#lengths[next] === length) next++;
+    const tail = this.#lengths[next] as number;
+    if (next < limit && this.#destinations[next] === to && tail > 0 && tail < length) next++;
+    return next - slot;
+  }
+}

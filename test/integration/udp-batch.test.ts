@@ -1,0 +1,176 @@
+/** The batched UDP engine over real sockets: what the conformance suite, which runs over it too, does not ask. */
+
+import { readdirSync } from "node:fs";
+import { platform } from "node:process";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { LISTENER_BUFFER_BYTES } from "../../src/net/dgram-socket.ts";
+import type { BatchSocket } from "../../src/net/udp-batch/batch-socket.ts";
+import { BatchEngine } from "../../src/net/udp-batch/engine.ts";
+import { loadLibc } from "../../src/net/udp-batch/libc.ts";
+import { openUdpEngine, UdpEngineError } from "../../src/net/udp-engine.ts";
+import { type TransportAddress, withPort } from "../../src/stun/address.ts";
+import type { Endpoint } from "../support/endpoint.ts";
+import { LOOPBACK_4 } from "../support/test-config.ts";
+import { openUdpEndpoint } from "../support/udp-endpoint.ts";
+
+const ANY_PORT = withPort(LOOPBACK_4, 0);
+const ignore = () => undefined;
+
+async function openEngine(failed: (error: unknown) => void): Promise<BatchEngine> {
+  const result = await loadLibc();
+  if (!result.ok) throw new Error(result.reason);
+  return new BatchEngine(result.libc, failed);
+}
+
+function descriptorCount(): number {
+  return readdirSync("/proc/self/fd").length;
+}
+
+describe.runIf(platform === "linux")("the batched engine", () => {
+  let engine: BatchEngine;
+  let failures: unknown[];
+  let neighbour: Endpoint;
+
+  beforeEach(async () => {
+    failures = [];
+    engine = await openEngine((error) => failures.push(error));
+    neighbour = await openUdpEndpoint(LOOPBACK_4);
+  });
+
+  afterEach(async () => {
+    await engine.close();
+    await neighbour.close();
+  });
+
+  /** A socket that keeps what it receives. */
+  function listen(act: (text: string, socket: BatchSocket) => void = ignore) {
+    const texts: string[] = [];
+    const socket: BatchSocket = engine.open(
+      ANY_PORT,
+      (_slot, start, end) => {
+        const text = engine.arena.bytes.toString("latin1", start, end);
+        texts.push(text);
+        act(text, socket);
+      },
+      { bufferBytes: LISTENER_BUFFER_BYTES },
+    );
+    return { socket, texts };
+  }
+
+  async function sendAll(to: TransportAddress, texts: readonly string[]): Promise<void> {
+    await Promise.all(texts.map((text) => neighbour.send(to, Buffer.from(text, "latin1"))));
+  }
+
+  const numbered = (count: number) => Array.from({ length: count }, (_, i) => `packet ${i}`);
+
+  test("receives bursts larger than its slots, in order", async () => {
+    const { socket, texts } = listen();
+    const wanted = numbered(300);
+    await sendAll(socket.address, wanted);
+    await expect.poll(() => texts.length).toBe(wanted.length);
+    expect(texts).toEqual(wanted);
+  });
+
+  test("sends back what it receives, of any size, where it lies", async () => {
+    const sizes = [0, 1, 2, 3, 4, 1200, 1472, 1473, 9000, 65_507];
+    const socket: BatchSocket = engine.open(ANY_PORT, (_slot, start, end) => {
+      engine.send(socket, neighbour.address, engine.arena.bytes, start, end);
+    });
+    const back: number[] = [];
+    neighbour.onPacket((bytes) => back.push(bytes.length));
+    for (const size of sizes) {
+      await neighbour.send(socket.address, Buffer.alloc(size, size & 0xff));
+      await expect.poll(() => back.at(-1)).toBe(size);
+    }
+    expect(back).toEqual(sizes);
+  });
+
+  test("sends what did not come in by it, more than it has room for, from outside of a round", async () => {
+    const { socket } = listen();
+    const { socket: other, texts: arrived } = listen();
+    const wanted = numbered(600);
+    for (const text of wanted) {
+      const data = Buffer.from(text, "latin1");
+      engine.send(socket, other.address, data, 0, data.length);
+      // The bytes are its own from here on.
+      data.fill(0);
+    }
+    await expect.poll(() => arrived.length).toBe(wanted.length);
+    expect(arrived).toEqual(wanted);
+  });
+
+  test("a receiver that throws is told of, and hears the next packet", async () => {
+    const { socket, texts } = listen((text) => {
+      if (text === "bad") throw new Error("a defect");
+    });
+    await sendAll(socket.address, ["bad"]);
+    await sendAll(socket.address, ["good"]);
+    await expect.poll(() => texts).toEqual(["bad", "good"]);
+    expect(failures).toEqual([new Error("a defect")]);
+  });
+
+  test("a socket that is closed by its own packet hears no other, and its place is another's", async () => {
+    const first = listen((_text, socket) => engine.closeSocket(socket));
+    await sendAll(first.socket.address, numbered(20));
+    await expect.poll(() => first.texts).toEqual(["packet 0"]);
+    const second = listen();
+    expect(second.socket.index).toBe(first.socket.index);
+    await sendAll(second.socket.address, ["to the second"]);
+    await expect.poll(() => second.texts).toEqual(["to the second"]);
+    expect(first.texts).toHaveLength(1);
+  });
+
+  test("a port that is taken is EADDRINUSE, and no descriptor is lost", async () => {
+    const before = descriptorCount();
+    expect(() => engine.open(neighbour.address, ignore)).toThrow(
+      expect.objectContaining({ code: "EADDRINUSE", syscall: "bind" }),
+    );
+    expect(descriptorCount()).toBe(before);
+    const { socket, texts } = listen();
+    await sendAll(socket.address, ["served"]);
+    await expect.poll(() => texts).toEqual(["served"]);
+  });
+
+  test("when it closes, every descriptor is given back", async () => {
+    const before = descriptorCount();
+    const other = await openEngine(ignore);
+    for (let i = 0; i < 100; i++) other.open(ANY_PORT, ignore);
+    const kept = other.open(ANY_PORT, ignore);
+    expect(descriptorCount()).toBeGreaterThan(before + 100);
+    await other.close();
+    await other.close();
+    expect(descriptorCount()).toBe(before);
+    expect(() => other.send(kept, neighbour.address, Buffer.from("late"), 0, 4)).not.toThrow();
+  });
+});
+
+describe("which engine", () => {
+  const absent = async () => ({ ok: false, reason: "the package koffi does not load" }) as const;
+
+  test("dgram, where the batched one cannot be had", async () => {
+    const engine = await openUdpEngine("auto", ignore, absent);
+    expect(engine).toMatchObject({
+      name: "dgram",
+      why: "no batched engine: the package koffi does not load",
+    });
+  });
+
+  test("an error, where the batched one is asked for and cannot be had", async () => {
+    await expect(openUdpEngine("batch", ignore, absent)).rejects.toThrow(UdpEngineError);
+  });
+
+  test.each([
+    ["another system", { platform: "darwin", arch: "arm64" }, /needs Linux; this is darwin/],
+    ["another processor", { platform: "linux", arch: "riscv64" }, /does not know the processor riscv64/],
+    ["no koffi", { platform: "linux", arch: "x64" }, /koffi does not load: Cannot find package/],
+  ])("it cannot be had on %s", async (_name, machine, reason) => {
+    const importKoffi = () => Promise.reject(new Error("Cannot find package\nRequire stack"));
+    const result = await loadLibc({ ...machine, importKoffi });
+    expect(result).toEqual({ ok: false, reason: expect.stringMatching(reason) });
+  });
+
+  test("the one that was asked for", async () => {
+    const engine = await openUdpEngine("dgram", ignore);
+    expect(engine).toMatchObject({ name: "dgram", why: "it was asked for" });
+  });
+});

@@ -1,0 +1,234 @@
+import { constants } from "node:os";
+import { beforeEach, expect, test } from "vitest";
+import { Arena, SEND_SLOTS } from "../../../src/net/udp-batch/arena.ts";
+import type { BatchSocket } from "../../../src/net/udp-batch/batch-socket.ts";
+import { IOVEC, MMSGHDR, SEGMENT_CONTROL, SOCKADDR } from "../../../src/net/udp-batch/layout.ts";
+import type { Libc } from "../../../src/net/udp-batch/libc.ts";
+import { SendErrors } from "../../../src/net/udp-batch/send-errors.ts";
+import { SendQueue } from "../../../src/net/udp-batch/send-queue.ts";
+import { parseIp, type TransportAddress, withPort } from "../../../src/stun/address.ts";
+
+const { EAGAIN, ECONNREFUSED, EINTR, EINVAL, EMSGSIZE } = constants.errno;
+/** Any address of the arena's first byte: the fake system reads the arena itself. */
+const BASE = 0x7f12_3456_7000;
+
+interface Datagram {
+  readonly descriptor: number;
+  readonly to: string;
+  readonly bytes: string;
+}
+
+interface SystemCall {
+  readonly headers: number;
+  readonly taken: number;
+}
+
+let arena: Arena;
+let queue: SendQueue;
+let errors: SendErrors;
+/** What arrived, cut into datagrams as the kernel does. */
+let sent: Datagram[];
+let calls: SystemCall[];
+/** Errors of the next calls; 0: none. */
+let failures: number[];
+let errno = 0;
+
+function at(address: number): number {
+  return address - BASE;
+}
+
+/** What `sendmmsg` would put on the wire for one header. */
+function readHeader(descriptor: number, offset: number): Datagram[] {
+  const { bytes } = arena;
+  const pointer = (field: number) => at(Number(bytes.readBigUInt64LE(field)));
+  const name = pointer(offset + MMSGHDR.name);
+  const isIpv4 = bytes.readUInt32LE(offset + MMSGHDR.nameLength) === SOCKADDR.ipv4;
+  const ip = isIpv4
+    ? [...bytes.subarray(name + 4, name + 8)].join(".")
+    : bytes.toString("hex", name + 8, name + 24);
+  const to = `${ip}:${bytes.readUInt16BE(name + SOCKADDR.port)}`;
+  const iov = pointer(offset + MMSGHDR.iov);
+  const parts: Buffer[] = [];
+  for (let i = 0; i < bytes.readUInt32LE(offset + MMSGHDR.iovCount); i++) {
+    const start = pointer(iov + i * IOVEC.size);
+    parts.push(bytes.subarray(start, start + bytes.readUInt32LE(iov + i * IOVEC.size + IOVEC.length)));
+  }
+  const whole = Buffer.concat(parts);
+  const hasControl = bytes.readUInt32LE(offset + MMSGHDR.controlLength) > 0;
+  const segment = hasControl
+    ? bytes.readUInt16LE(pointer(offset + MMSGHDR.control) + SEGMENT_CONTROL.data)
+    : Math.max(1, whole.length);
+  const datagrams: Datagram[] = [];
+  for (let start = 0; start === 0 || start < whole.length; start += segment)
+    datagrams.push({ descriptor, to, bytes: whole.toString("latin1", start, start + segment) });
+  return datagrams;
+}
+
+/** Takes everything but what `failures` says: a failure is of the first header that is left. */
+function sendmmsg(descriptor = 0, headers = 0, count = 0): number {
+  const failure = failures.shift() ?? 0;
+  if (failure !== 0) {
+    errno = failure;
+    calls.push({ headers: count, taken: -1 });
+    return -1;
+  }
+  // What fails in the middle ends the call before it.
+  const taken = failures.length > 0 ? 1 : count;
+  for (let i = 0; i < taken; i++) sent.push(...readHeader(descriptor, at(headers) + i * MMSGHDR.size));
+  calls.push({ headers: count, taken });
+  return taken;
+}
+
+function address(text: string, port: number): TransportAddress {
+  const ip = parseIp(text);
+  if (ip === undefined) throw new Error(text);
+  return withPort(ip, port);
+}
+
+function socket(descriptor: number): BatchSocket {
+  return { descriptor, mayJoin: true, wasRefused: false } as BatchSocket;
+}
+
+function push(to: BatchSocket, target: TransportAddress, text: string): void {
+  const data = Buffer.from(text, "latin1");
+  const start = arena.place(data, 0, data.length);
+  if (start === undefined) throw new Error("no room");
+  queue.push(to, target, start, data.length);
+}
+
+const texts = () => sent.map(({ bytes }) => bytes);
+const A = address("192.0.2.1", 4001);
+const B = address("2001:db8::2", 4002);
+
+beforeEach(() => {
+  const unused = () => 0;
+  const libc: Libc = {
+    socket: unused,
+    bind: unused,
+    getsockname: unused,
+    setsockopt: unused,
+    close: unused,
+    recvmmsg: unused,
+    sendmmsg,
+    epollCreate: unused,
+    epollControl: unused,
+    epollWait: unused,
+    epollWaitLater: unused,
+    sleepLater: unused,
+    eventfd: unused,
+    write: unused,
+    errno: () => errno,
+    addressOf: () => BASE,
+  };
+  arena = new Arena(libc);
+  errors = new SendErrors();
+  queue = new SendQueue(libc, arena, errors);
+  [sent, calls, failures, errno] = [[], [], [], 0];
+});
+
+test("packets of one socket leave in one call, in order, each to its own address", () => {
+  const one = socket(7);
+  push(one, A, "first");
+  push(one, B, "second");
+  push(one, A, "third");
+  expect(sent).toEqual([]);
+  queue.flush();
+  expect(calls).toEqual([{ headers: 3, taken: 3 }]);
+  expect(sent).toEqual([
+    { descriptor: 7, to: "192.0.2.1:4001", bytes: "first" },
+    { descriptor: 7, to: `20010db8${"0".repeat(23)}2:4002`, bytes: "second" },
+    { descriptor: 7, to: "192.0.2.1:4001", bytes: "third" },
+  ]);
+  queue.flush();
+  expect(calls).toHaveLength(1);
+});
+
+test("what goes to one destination with one size is joined, a shorter one at the end with it", () => {
+  const one = socket(7);
+  for (const text of ["aaaa", "bbbb", "cccc", "dd", "eeee"]) push(one, A, text);
+  queue.flush();
+  expect(calls).toEqual([{ headers: 2, taken: 2 }]);
+  expect(texts()).toEqual(["aaaa", "bbbb", "cccc", "dd", "eeee"]);
+});
+
+test("empty packets, and packets that a network may have to fragment, are never joined", () => {
+  const one = socket(7);
+  const large = "x".repeat(2000);
+  for (const text of ["", "", large, large]) push(one, A, text);
+  queue.flush();
+  expect(calls).toEqual([{ headers: 4, taken: 4 }]);
+  expect(texts()).toEqual(["", "", large, large]);
+});
+
+test("a full queue leaves as it came", () => {
+  const one = socket(7);
+  const wanted = Array.from({ length: SEND_SLOTS }, (_, i) => `packet ${i}`);
+  for (const text of wanted) {
+    expect(queue.hasRoom).toBe(true);
+    push(one, A, text);
+  }
+  expect(queue.hasRoom).toBe(false);
+  queue.flush();
+  expect(texts()).toEqual(wanted);
+  expect(queue.hasRoom).toBe(true);
+});
+
+test("sockets take turns as their packets came", () => {
+  push(socket(7), A, "of 7");
+  push(socket(8), A, "of 8");
+  queue.flush();
+  expect(sent.map(({ descriptor }) => descriptor)).toEqual([7, 8]);
+});
+
+test("a packet that the system does not take is lost and counted; those behind it leave", () => {
+  failures = [EAGAIN];
+  const one = socket(7);
+  push(one, A, "lost");
+  push(one, B, "sent");
+  queue.flush();
+  expect(texts()).toEqual(["sent"]);
+  expect([...errors.counts]).toEqual([["EAGAIN", 1]]);
+});
+
+test("word of a packet before this one is no error of this one", () => {
+  failures = [ECONNREFUSED, EINTR];
+  push(socket(7), A, "sent");
+  queue.flush();
+  expect(texts()).toEqual(["sent"]);
+  expect([...errors.counts]).toEqual([]);
+});
+
+test("a socket that is refused again and again does not hold up the others", () => {
+  failures = [ECONNREFUSED, ECONNREFUSED];
+  push(socket(7), A, "lost");
+  push(socket(8), A, "sent");
+  queue.flush();
+  expect(texts()).toEqual(["sent"]);
+  expect([...errors.counts]).toEqual([["ECONNREFUSED", 1]]);
+});
+
+test.each([EINVAL, EMSGSIZE])(
+  "a device that does not cut datagrams (errno %i) gets them one by one from then on",
+  (code) => {
+    const one = socket(7);
+    for (const text of ["aaaa", "bbbb", "cccc"]) push(one, A, text);
+    push(one, B, "dddd");
+    failures = [code];
+    queue.flush();
+    expect(texts()).toEqual(["aaaa", "bbbb", "cccc", "dddd"]);
+    expect([...errors.counts]).toEqual([]);
+    for (const text of ["eeee", "ffff"]) push(one, A, text);
+    queue.flush();
+    expect(calls.at(-1)).toEqual({ headers: 2, taken: 2 });
+  },
+);
+
+test("no address leaves the arena", () => {
+  expect(() => arena.addressOf(arena.bytes.length - 3, 4)).toThrow(RangeError);
+  expect(() => arena.addressOf(-1, 1)).toThrow(RangeError);
+  expect(() => arena.addressOf(Number.NaN, 1)).toThrow(RangeError);
+  expect(arena.addressOf(arena.bytes.length - 4, 4)).toBe(BASE + arena.bytes.length - 4);
+  push(socket(7), A, "sent");
+  queue.flush();
+  expect(texts()).toEqual(["sent"]);
+});
