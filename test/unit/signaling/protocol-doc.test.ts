@@ -2,6 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { buildIceServers, type IceServer } from "../../../src/credentials/ice-servers.ts";
 import { CLOSE_CODES, type ServerMessage } from "../../../src/signaling/protocol.ts";
 import { readMessage } from "../../../src/signaling/schemas.ts";
 import { ERROR_CODES } from "../../support/error-codes.ts";
@@ -57,6 +58,31 @@ describe("docs/protocol.md", () => {
     expect(listed.sort()).toEqual(Object.keys(ERROR_CODES).sort());
     const closes = [...section("Close codes").matchAll(/^\| (4\d\d\d) \|/gm)].map(([, code]) => Number(code));
     expect(closes).toEqual(Object.values(CLOSE_CODES));
+  });
+});
+
+describe("the iceServers of docs/protocol.md", () => {
+  const iceServersIn = (lines: string[]) =>
+    lines.flatMap((line) => {
+      const { iceServers } = JSON.parse(line.replace(/^\w+ +< /, "")) as { iceServers?: IceServer[] };
+      return iceServers === undefined ? [] : [iceServers];
+    });
+  const asBuilt = (host: string, hostIsPublic: boolean, shown: readonly IceServer[]) => {
+    const [, { username = "", credential = "" } = {}] = shown;
+    const ports = { udp: 3478, tcp: 3478, tls: 443 };
+    return buildIceServers({ host, ports, hostIsPublic }, { username, credential });
+  };
+
+  test("are what the server builds for its public name, with TLS", () => {
+    const spoken = linesOf("transcript").filter((line) => /^\w+ +< /.test(line));
+    const shown = iceServersIn([...linesOf("json server"), ...spoken]);
+    expect(shown.length).toBeGreaterThan(4);
+    for (const one of shown) expect(one).toEqual(asBuilt("call.example.com", true, one));
+  });
+
+  test("are what it builds for an IPv6 address, in brackets", () => {
+    const [shown = []] = linesOf("json iceServers").map((line) => JSON.parse(line) as IceServer[]);
+    expect(shown).toEqual(asBuilt("2001:db8::7", false, shown));
   });
 });
 
