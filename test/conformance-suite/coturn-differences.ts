@@ -162,6 +162,7 @@ export const COTURN_DIFFERENCES: ReadonlyMap<string, Difference> = new Map<strin
       section: "RFC 8656 section 7.2, step 4",
     },
   ],
+  ["allocate-starts-empty", { kind: "breaks", does: LINGERS, ...DELETED }],
   ["dual-allocation", bothFamilies],
   ["dual-channels", bothFamilies],
   ["dual-permissions-apart", bothFamilies],
@@ -217,6 +218,24 @@ export const COTURN_DIFFERENCES: ReadonlyMap<string, Difference> = new Map<strin
   ["client-to-client-ends", { kind: "breaks", does: LINGERS, ...DELETED }],
   ["reflection-ipv4", { kind: "open", does: FIGURE, ...REFLECTION }],
   ["reflection-ipv6", { kind: "open", does: FIGURE, ...REFLECTION }],
+  [
+    "reserved-bits-of-channel-bind",
+    {
+      kind: "breaks",
+      does: "answers 400 to an XOR-PEER-ADDRESS whose first byte is not 0",
+      sentence: "The first 8 bits of the MAPPED-ADDRESS MUST be set to 0 and MUST be ignored by receivers.",
+      section: "RFC 8489 section 14.1; of XOR addresses too, by section 14.2",
+    },
+  ],
+  [
+    "unexpected-ignored",
+    {
+      kind: "breaks",
+      does: "answers 420 to a request with an attribute of answers, MAPPED-ADDRESS or ERROR-CODE say",
+      sentence: "Known-but-unexpected attributes SHOULD be ignored by the agent.",
+      section: "RFC 8489 section 6.3",
+    },
+  ],
   [
     "garbage-silent",
     {

@@ -4,15 +4,17 @@ import { writeFileSync } from "node:fs";
 import { RULES } from "../conformance/rules.ts";
 import { run } from "../e2e/support/child-process.ts";
 import { installedVersion } from "../named-packages/installed.ts";
-import { type Measurement, pageOf, problemsOf } from "./page.ts";
+import { type Measurement, pageOf, problemsOf, type Run } from "./page.ts";
 import {
+  FAMILIES,
   nodeTurnSubject,
   remoteSubject,
   type StartedServer,
   startCoturn,
   startTurnpike,
+  WAYS,
 } from "./page-servers.ts";
-import { type Result, runSuite } from "./run-suite.ts";
+import { runSuite } from "./run-suite.ts";
 
 const PAGE = new URL("../../docs/conformance.md", import.meta.url);
 const PATIENCE_MS = 1500;
@@ -31,22 +33,30 @@ export async function main(): Promise<number> {
 
 async function measure(): Promise<Measurement> {
   return {
-    turnpike: { name: "Turnpike", results: await measureStarted(startTurnpike) },
-    coturn: { name: `coturn ${await coturnVersion()}`, results: await measureStarted(startCoturn) },
-    nodeTurn: {
-      name: `node-turn ${installedVersion("node-turn")}`,
-      results: await runSuite(await nodeTurnSubject(), RULES),
-    },
+    turnpike: { name: "Turnpike", runs: await measureStarted(startTurnpike) },
+    coturn: { name: `coturn ${await coturnVersion()}`, runs: await measureStarted(startCoturn) },
+    nodeTurn: { name: `node-turn ${installedVersion("node-turn")}`, runs: await measureNodeTurn() },
   };
 }
 
-async function measureStarted(start: () => Promise<StartedServer>): Promise<readonly Result[]> {
+async function measureStarted(start: () => Promise<StartedServer>): Promise<readonly Run[]> {
   const server = await start();
   try {
-    return await runSuite(await remoteSubject(server.port, PATIENCE_MS), RULES);
+    const runs: Run[] = [];
+    for (const way of WAYS)
+      runs.push({ ...way, results: await runSuite(await remoteSubject(server, way, PATIENCE_MS), RULES) });
+    return runs;
   } finally {
     await server.stop();
   }
+}
+
+/** It knows UDP only. */
+async function measureNodeTurn(): Promise<readonly Run[]> {
+  const runs: Run[] = [];
+  for (const family of FAMILIES)
+    runs.push({ transport: "udp", family, results: await runSuite(await nodeTurnSubject(family), RULES) });
+  return runs;
 }
 
 async function coturnVersion(): Promise<string> {

@@ -6,10 +6,11 @@ import { findPlaces, PeerAddressError } from "./places.ts";
 import { RemoteServer } from "./remote-target.ts";
 import { countOf, reportJson, reportTable } from "./report.ts";
 import { runSuite } from "./run-suite.ts";
+import { ServerConnectionError } from "./server-connection-error.ts";
 
 const PATIENCE_MS = 1500;
 
-/** The exit code: 0 when nothing failed, 1 when a rule did, 2 when the command line is wrong. */
+/** The exit code: 0 when nothing failed, 1 when a rule did, 2 when the command line is wrong or there is no connection. */
 export async function main(args: readonly string[]): Promise<number> {
   if (args.includes("--help")) {
     process.stdout.write(`${USAGE}\n`);
@@ -20,14 +21,17 @@ export async function main(args: readonly string[]): Promise<number> {
   try {
     return await hold(parsed.options, parsed.json);
   } catch (error) {
-    if (error instanceof PeerAddressError) return refuse([error.message]);
+    if (error instanceof PeerAddressError || error instanceof ServerConnectionError)
+      return refuse([error.message]);
     throw error;
   }
 }
 
 async function hold(options: SuiteOptions, json: boolean): Promise<number> {
   const places = await findPlaces(options);
-  const results = await runSuite(new RemoteServer(options, places, PATIENCE_MS), RULES);
+  const server = new RemoteServer(options, places, PATIENCE_MS);
+  await server.assertReachable();
+  const results = await runSuite(server, RULES);
   const report = json
     ? JSON.stringify(reportJson(options, places, results), undefined, 2)
     : reportTable(options, places, results);

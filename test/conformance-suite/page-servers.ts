@@ -1,18 +1,20 @@
 /** The three servers of docs/conformance.md, each started on loopback with the same three users. */
 
 import type { IpFamily } from "../../src/stun/address.ts";
-import { parseIp, withPort } from "../../src/stun/address.ts";
+import { withClientsOn } from "../conformance/client-family.ts";
 import { nodeTurnKind } from "../conformance/node-turn-target.ts";
 import { ALICE, BOB, CAROL, REALM, type Target } from "../conformance/target.ts";
+import { makeCertificateFiles } from "../e2e/support/certificate-files.ts";
 import { TestProcess } from "../e2e/support/child-process.ts";
 import { freePort } from "../e2e/support/free-port.ts";
 import { listensOnUdp } from "../e2e/support/listening.ts";
 import { makeTempDir } from "../e2e/support/temp-dir.ts";
 import { TurnpikeProcess } from "../e2e/support/turnpike-process.ts";
-import type { SuiteOptions } from "./options.ts";
+import { parseOptions } from "./options.ts";
 import { findPlaces } from "./places.ts";
 import { RemoteServer } from "./remote-target.ts";
 import type { Subject } from "./run-suite.ts";
+import type { ServerTransport } from "./server-uri.ts";
 
 const HOSTS: Readonly<Record<IpFamily, string>> = { 4: "127.0.0.1", 6: "::1" };
 const USERS = [ALICE, BOB, CAROL];
@@ -23,30 +25,61 @@ const NODE_TURN_PATIENCE_MS = 400;
 /** A server that the suite can be pointed at. */
 export interface StartedServer {
   readonly port: number;
+  readonly tlsPort: number;
+  /** Of its certificate, in PEM. */
+  readonly certificateFile: string;
   stop(): Promise<unknown>;
 }
 
-export async function startTurnpike(): Promise<StartedServer> {
-  const hosts = Object.values(HOSTS).map((host) => `--host=${host}`);
-  const server = await TurnpikeProcess.start({
-    flags: ["--dev", ...hosts, `--realm=${REALM}`, ...USER_FLAGS],
-  });
-  return { port: server.ports.turn, stop: () => server.stop() };
+/** How clients come. */
+export interface Way {
+  readonly transport: ServerTransport;
+  readonly family: IpFamily;
 }
 
-/** Debian's; it takes the next port too. */
+export const TRANSPORTS: readonly ServerTransport[] = ["udp", "tcp", "tls"];
+export const FAMILIES: readonly IpFamily[] = [4, 6];
+export const WAYS: readonly Way[] = TRANSPORTS.flatMap((transport) =>
+  FAMILIES.map((family) => ({ transport, family })),
+);
+
+export async function startTurnpike(): Promise<StartedServer> {
+  const certificate = makeCertificateFiles();
+  const tlsPort = await freePort();
+  const hosts = Object.values(HOSTS).map((host) => `--host=${host}`);
+  const server = await TurnpikeProcess.start({
+    flags: [
+      "--dev",
+      ...hosts,
+      `--realm=${REALM}`,
+      ...USER_FLAGS,
+      ...certificate.flags,
+      `--tls-port=${tlsPort}`,
+    ],
+  });
+  async function stop(): Promise<void> {
+    await server.stop();
+    certificate.remove();
+  }
+  return { port: server.ports.turn, tlsPort, certificateFile: certificate.certificateFile, stop };
+}
+
+/** Debian's; it takes the next ports too. */
 export async function startCoturn(): Promise<StartedServer> {
   const folder = makeTempDir("coturn");
-  const port = await freePort();
+  const certificate = makeCertificateFiles();
+  const [port, tlsPort] = [await freePort(), await freePort()];
   const addresses = Object.values(HOSTS).flatMap((host) => [`--listening-ip=${host}`, `--relay-ip=${host}`]);
   const coturn = TestProcess.start([
-    ...["turnserver", "-n", ...addresses, `--listening-port=${port}`, "--allow-loopback-peers"],
-    ...["--lt-cred-mech", ...USER_FLAGS, `--realm=${REALM}`, "--no-tls", "--no-dtls", "--no-cli"],
+    ...["turnserver", "-n", ...addresses, `--listening-port=${port}`, `--tls-listening-port=${tlsPort}`],
+    ...[`--cert=${certificate.certificateFile}`, `--pkey=${certificate.keyFile}`, "--no-dtls", "--no-cli"],
+    ...["--allow-loopback-peers", "--lt-cred-mech", ...USER_FLAGS, `--realm=${REALM}`],
     ...["--log-file=stdout", `--pidfile=${folder.path}/pid`, `--userdb=${folder.path}/users`],
   ]);
   async function stop(): Promise<void> {
     await coturn.stop();
     folder.remove();
+    certificate.remove();
   }
   try {
     await listensOnUdp(port);
@@ -54,35 +87,30 @@ export async function startCoturn(): Promise<StartedServer> {
     await stop();
     throw new Error(`coturn did not start:\n${coturn.output}`, { cause: error });
   }
-  return { port, stop };
+  return { port, tlsPort, certificateFile: certificate.certificateFile, stop };
 }
 
-/** The command line of `npm run conformance` for it. */
-export function suiteArguments({ port }: StartedServer): string[] {
-  return [`turn:${HOSTS[4]}:${port}`, `turn:[${HOSTS[6]}]:${port}`, ...USER_FLAGS];
+/** The command line of `npm run conformance` for it; clients come over the family that is named first. */
+export function suiteArguments(server: StartedServer, { transport, family }: Way): string[] {
+  const uris = [family, family === 4 ? 6 : 4].map((one) => {
+    const host = one === 6 ? `[${HOSTS[6]}]` : HOSTS[4];
+    if (transport === "tls") return `turns:${host}:${server.tlsPort}`;
+    return `turn:${host}:${server.port}${transport === "tcp" ? "?transport=tcp" : ""}`;
+  });
+  return [...uris, ...USER_FLAGS, ...(transport === "tls" ? [`--ca=${server.certificateFile}`] : [])];
 }
 
-export function suiteOptions(port: number): SuiteOptions {
-  const ips = Object.values(HOSTS).map((host) => parseIp(host));
-  return {
-    servers: ips.filter((ip) => ip !== undefined).map((ip) => withPort(ip, port)),
-    users: USERS,
-    staticUsers: USERS.length,
-    peers: [],
-    isMine: false,
-  };
-}
-
-export async function remoteSubject(port: number, patienceMs: number): Promise<Subject> {
-  const options = suiteOptions(port);
-  return new RemoteServer(options, await findPlaces(options), patienceMs);
+export async function remoteSubject(server: StartedServer, way: Way, patienceMs: number): Promise<Subject> {
+  const parsed = parseOptions(suiteArguments(server, way), 0);
+  if (!parsed.ok) throw new Error(parsed.errors.join("\n"));
+  return new RemoteServer(parsed.options, await findPlaces(parsed.options), patienceMs);
 }
 
 /** A process for every rule: some of them end it. */
-export async function nodeTurnSubject(): Promise<Subject> {
-  const options = suiteOptions(1);
-  const kind = nodeTurnKind(NODE_TURN_PATIENCE_MS);
-  const applicability = new RemoteServer(options, await findPlaces(options), NODE_TURN_PATIENCE_MS);
+export async function nodeTurnSubject(family: IpFamily): Promise<Subject> {
+  const kind = withClientsOn(family, nodeTurnKind(NODE_TURN_PATIENCE_MS));
+  const nowhere = { port: 1, tlsPort: 1, certificateFile: "", stop: async () => undefined };
+  const applicability = await remoteSubject(nowhere, { transport: "udp", family }, NODE_TURN_PATIENCE_MS);
   return {
     hindranceTo: (rule) => applicability.hindranceTo(rule),
     open: (): Promise<Target> => kind.open({}),

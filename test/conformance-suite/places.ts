@@ -6,13 +6,14 @@ import {
   formatIp,
   type IpAddress,
   type IpFamily,
+  isLoopback,
   parseIp,
   sameIp,
   type TransportAddress,
 } from "../../src/stun/address.ts";
 import { openUdpEndpoint } from "../support/udp-endpoint.ts";
 import type { SuiteOptions } from "./options.ts";
-import { isLoopback, isOwn, ownIps } from "./server-uri.ts";
+import { isOwn, ownIps } from "./whose-address.ts";
 
 /** Linux answers to all of 127.0.0.0/8. Not the server's own address: that is for its clients to be kept from. */
 const LOOPBACK_PEERS = [parseIp("127.0.0.2"), parseIp("127.0.0.4"), parseIp("::1")];

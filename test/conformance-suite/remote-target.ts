@@ -4,20 +4,23 @@ import {
   formatIp,
   type IpAddress,
   type IpFamily,
+  isLoopback,
   sameIp,
   type TransportAddress,
 } from "../../src/stun/address.ts";
 import { DENY_LIST_RULES } from "../conformance/rules/deny-list.ts";
 import { CAROL, type Need, type Peer, peerAt, type Rule, type Target } from "../conformance/target.ts";
-import { type Endpoint, transportTo } from "../support/endpoint.ts";
+import { type Endpoint, type PacketTransport, transportTo } from "../support/endpoint.ts";
 import { NoAnswerError } from "../support/no-answer.ts";
+import { openStreamTransport } from "../support/stream-transport.ts";
 import { TurnClient } from "../support/turn-client.ts";
 import type { Credentials } from "../support/turn-request.ts";
 import { isUdpAddressFree, openUdpEndpoint } from "../support/udp-endpoint.ts";
 import { NotApplicableError } from "./not-applicable.ts";
 import type { SuiteOptions } from "./options.ts";
 import type { Places } from "./places.ts";
-import { isLoopback, isNearby, isOwn, isPrivate } from "./server-uri.ts";
+import { ServerConnectionError } from "./server-connection-error.ts";
+import { isNearby, isOwn, isPrivate } from "./whose-address.ts";
 
 const STALE_NONCE = 438;
 /** On a server of one address permissions for it are given, because other clients are relayed there. */
@@ -50,7 +53,9 @@ export class RemoteServer {
   }
 
   #lacks(need: Need): string | undefined {
-    const { servers } = this.options;
+    const { servers, transport } = this.options;
+    if (need === "datagrams" && transport !== "udp") return "is about datagrams: needs UDP";
+    if (need === "stream" && transport === "udp") return "is about streams: needs TCP or TLS";
     if (need === "clock") return "needs a clock that can be moved";
     if (need === "inside") return "needs controls of our own server";
     if (need === "local" && !servers.every(isOwn)) return "needs a server on this machine";
@@ -65,7 +70,8 @@ export class RemoteServer {
     const clients: TurnClient[] = [];
     const peers: Peer[] = [];
     const [alice, bob] = this.options.users;
-    const openClient = async (family: IpFamily, as: Credentials) => {
+    const isUdp = this.options.transport === "udp";
+    const openClient = async (family: IpFamily | undefined, as: Credentials) => {
       const client = await this.#openClient(family, as);
       clients.push(client);
       return client;
@@ -79,7 +85,7 @@ export class RemoteServer {
       get bob() {
         return required(bob, "needs a second user (--user)");
       },
-      client: ({ family = 4, as = alice } = {}) => openClient(family, this.#userFor(as)),
+      client: ({ family, as = alice } = {}) => openClient(family, this.#userFor(as)),
       peer: async ({ family = 4, host = 0 } = {}) => keepPeer(await this.#openPeer(family, host)),
       serverAddress: (family) => this.#serverAddress(family),
       isFree: isUdpAddressFree,
@@ -88,19 +94,29 @@ export class RemoteServer {
         throw new NotApplicableError("needs controls of our own server");
       },
       async close() {
-        await Promise.all(clients.map(endAllocation));
+        // Over TCP and TLS an allocation ends with its connection.
+        if (isUdp) await Promise.all(clients.map(endAllocation));
         await Promise.all([...clients, ...peers].map((one) => one.close()));
       },
     };
   }
 
+  /** Rejects with ServerConnectionError where no connection can be made; over UDP there is none to make. */
+  async assertReachable(): Promise<void> {
+    if (this.options.transport === "udp") return;
+    for (const server of this.options.servers) {
+      const connection = await this.#connect(server).catch((error: unknown) => {
+        throw new ServerConnectionError(server, error);
+      });
+      await connection.close();
+    }
+  }
+
   /** Whether the server still answers. */
   async isServing(): Promise<boolean> {
-    const [server] = this.options.servers;
-    const client = await this.#openClient(
-      server?.family ?? 4,
-      required(this.options.users[0], "needs a user"),
-    );
+    const user = required(this.options.users[0], "needs a user");
+    const client = await this.#openClient(undefined, user).catch(() => undefined);
+    if (client === undefined) return false;
     try {
       for (let attempt = 0; attempt < 3; attempt++) {
         const answer = await client.bind().catch(ignoreSilence);
@@ -118,12 +134,18 @@ export class RemoteServer {
     return required(as === CAROL || as === undefined ? (third ?? first) : as, "needs a user");
   }
 
-  /** A server with one address is asked there, whatever the family. */
-  async #openClient(asked: IpFamily, as: Credentials): Promise<TurnClient> {
+  /** Over the family of the first server where none is asked for; a server with one address is asked there, whatever the family. */
+  async #openClient(asked: IpFamily | undefined, as: Credentials): Promise<TurnClient> {
     const { servers } = this.options;
     const server = required(servers.find(({ family }) => family === asked) ?? servers[0], "needs a server");
-    const ip = required(this.places.clientIp(server.family), "needs an address that reaches the server");
-    return new TurnClient(transportTo(server, await this.#openUnused(ip)), as, this.#patienceMs);
+    return new TurnClient(await this.#connect(server), as, this.#patienceMs);
+  }
+
+  async #connect(server: TransportAddress): Promise<PacketTransport> {
+    const { transport, tls } = this.options;
+    const from = required(this.places.clientIp(server.family), "needs an address that reaches the server");
+    if (transport === "udp") return transportTo(server, await this.#openUnused(from));
+    return openStreamTransport({ server, from, ...(transport === "tls" && { tls }) });
   }
 
   /** A port that no client had before: a server may take its time to forget an allocation. */

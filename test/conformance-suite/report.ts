@@ -4,6 +4,7 @@ import { formatIp, formatTransportAddress } from "../../src/stun/address.ts";
 import type { SuiteOptions } from "./options.ts";
 import type { Places } from "./places.ts";
 import type { Result, Verdict } from "./run-suite.ts";
+import type { ServerTransport } from "./server-uri.ts";
 
 const COLUMNS = ["", "rule", "section", "claim, and what was found"] as const;
 
@@ -26,7 +27,7 @@ export function reportTable(options: SuiteOptions, places: Places, results: read
       .map((cell, column) => (column < COLUMNS.length - 1 ? cell.padEnd(widths[column] ?? 0) : cell))
       .join("  ");
   return [
-    `server  ${options.servers.map(formatTransportAddress).join(" ")} over UDP`,
+    `server  ${options.servers.map(formatTransportAddress).join(" ")} over ${options.transport.toUpperCase()}`,
     `peers   ${peersOf(places).join(" ") || "none"}`,
     "",
     line(COLUMNS),
@@ -38,6 +39,7 @@ export function reportTable(options: SuiteOptions, places: Places, results: read
 
 export interface JsonReport {
   readonly servers: readonly string[];
+  readonly transport: ServerTransport;
   readonly peers: readonly string[];
   readonly results: readonly {
     readonly id: string;
@@ -51,6 +53,7 @@ export interface JsonReport {
 export function reportJson(options: SuiteOptions, places: Places, results: readonly Result[]): JsonReport {
   return {
     servers: options.servers.map(formatTransportAddress),
+    transport: options.transport,
     peers: peersOf(places),
     results: results.map(({ rule: { id, title, rfc }, verdict, finding }) => ({
       id,

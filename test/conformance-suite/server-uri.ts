@@ -1,59 +1,38 @@
-/** Which server is asked, and whether it may be: the suite sends what no server should be sent by a stranger. */
+/** `turn:` and `turns:` URIs (RFC 7065) of the servers that the suite is pointed at. */
 
-import { networkInterfaces } from "node:os";
-import {
-  type Cidr,
-  cidrContains,
-  type IpAddress,
-  parseCidr,
-  parseIp,
-  sameIp,
-  type TransportAddress,
-  withPort,
-} from "../../src/stun/address.ts";
+import { parseIp, type TransportAddress, withPort } from "../../src/stun/address.ts";
 
-const DEFAULT_PORT = 3478;
-/** `turn:192.0.2.1`, `turn:192.0.2.1:3478`, `turn:[2001:db8::1]:3478` (RFC 7065), with `?transport=udp` or without. */
-const TURN_URI = /^turn:(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+))(?::([0-9]{1,5}))?(?:\?transport=udp)?$/;
+export type ServerTransport = "udp" | "tcp" | "tls";
 
-const LOOPBACK = networks("127.0.0.0/8", "::1/128");
-const PRIVATE = networks("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7");
+export interface ServerUri {
+  readonly address: TransportAddress;
+  readonly transport: ServerTransport;
+}
 
-/** Undefined for what is no URI of a TURN server over UDP, and for names: nobody is asked what they stand for. */
-export function parseServerUri(uri: string): TransportAddress | undefined {
-  const [, ipv6, ipv4, port = `${DEFAULT_PORT}`] = TURN_URI.exec(uri) ?? [];
+const DEFAULT_PORT = { turn: 3478, turns: 5349 } as const;
+const URI = /^(turns?):(?:\[([^[\]]*)\]|([^[\]:?]*))(?::([^?]*))?(?:\?(.*))?$/;
+
+/** The server, or in a few words what is wrong. A host by its name is wrong too: nobody is asked what it stands for. */
+export function parseServerUri(uri: string): ServerUri | string {
+  const [, scheme, ipv6, ipv4, port, query] = URI.exec(uri) ?? [];
+  if (scheme !== "turn" && scheme !== "turns")
+    return "not turn:HOST:PORT or turns:HOST:PORT, an IPv6 address as HOST in brackets";
   const ip = parseIp(ipv6 ?? ipv4 ?? "");
-  const number = Number(port);
-  const isPort = number >= 1 && number <= 65535;
-  return ip !== undefined && ip.family === (ipv6 === undefined ? 4 : 6) && isPort
-    ? withPort(ip, number)
-    : undefined;
+  if (ip === undefined || (ip.family === 6) !== (ipv6 !== undefined))
+    return "HOST is not an IP address; an IPv6 address stands in brackets, the name in a certificate in --servername";
+  const number = port === undefined ? DEFAULT_PORT[scheme] : Number(port);
+  if (port === "" || !Number.isInteger(number) || number < 1 || number > 65535)
+    return "PORT is not a number from 1 to 65535";
+  const transport = transportOf(scheme, query);
+  if (transport === undefined)
+    return scheme === "turn"
+      ? "what follows ? is not transport=udp or transport=tcp"
+      : "turns: goes over TCP: nothing but transport=tcp may follow ?";
+  return { address: withPort(ip, number), transport };
 }
 
-export function isLoopback(ip: IpAddress): boolean {
-  return LOOPBACK.some((network) => cidrContains(network, ip));
-}
-
-export function isPrivate(ip: IpAddress): boolean {
-  return PRIVATE.some((network) => cidrContains(network, ip));
-}
-
-/** The addresses of this machine's interfaces, link-local ones left out. */
-export function ownIps(): readonly IpAddress[] {
-  const entries = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
-  const usable = entries.filter(({ scopeid }) => scopeid === undefined || scopeid === 0);
-  return usable.map(({ address }) => parseIp(address)).filter((ip) => ip !== undefined);
-}
-
-export function isOwn(ip: IpAddress): boolean {
-  return isLoopback(ip) || ownIps().some((own) => sameIp(own, ip));
-}
-
-/** A server here is surely in the hands of whoever runs the suite. */
-export function isNearby(ip: IpAddress): boolean {
-  return isOwn(ip) || isPrivate(ip);
-}
-
-function networks(...texts: readonly string[]): readonly Cidr[] {
-  return texts.map((text) => parseCidr(text)).filter((cidr) => cidr !== undefined);
+function transportOf(scheme: "turn" | "turns", query: string | undefined): ServerTransport | undefined {
+  if (scheme === "turns") return query === undefined || query === "transport=tcp" ? "tls" : undefined;
+  if (query === undefined || query === "transport=udp") return "udp";
+  return query === "transport=tcp" ? "tcp" : undefined;
 }

@@ -10,6 +10,8 @@ import {
   startCoturn,
   startTurnpike,
   suiteArguments,
+  WAYS,
+  type Way,
 } from "../conformance-suite/page-servers.ts";
 import type { JsonReport } from "../conformance-suite/report.ts";
 import { run } from "./support/child-process.ts";
@@ -20,49 +22,81 @@ const PAGE = readFileSync(new URL("../../docs/conformance.md", import.meta.url),
 
 const [, EXPLANATIONS] = PAGE.split(/^## (?:Where coturn|Where node-turn) differs$/m);
 
-/** Columns of the page's table: rule, section, ours, coturn, node-turn. */
-const COLUMN = { turnpike: 2, coturn: 3 } as const;
+/** The page's table: rule, section, then a column for each server and transport. */
+const COLUMNS = ["turnpike udp", "turnpike tcp", "turnpike tls", "coturn udp", "coturn tcp", "coturn tls"];
 
-describe("npm run conformance", () => {
+describe.each(WAYS)("npm run conformance over $transport, clients on IPv$family", (way) => {
   test("finds that our server passes, as the page states", async () => {
-    const { code, report } = await reportOn(startTurnpike);
+    const { code, report } = await reportOn(startTurnpike, way);
     expect(failuresOf(report)).toEqual([]);
     expect(code).toBe(0);
+    expect(report.transport).toBe(way.transport);
+    expect(report.servers[0]).toMatch(way.family === 6 ? /^\[::1\]:/ : /^127\.0\.0\.1:/);
     expect(report.peers).toEqual(["127.0.0.2", "127.0.0.4", "::1"]);
-    expect(verdictsOf(report)).toEqual(statedVerdicts("turnpike"));
+    expect(verdictsOf(report)).toEqual(statedVerdicts("turnpike", way));
   });
 
   test.skipIf(isMissing("turnserver"))("finds in coturn what the page states and explains", async () => {
-    const { code, report } = await reportOn(startCoturn);
+    const { code, report } = await reportOn(startCoturn, way);
     expect(code).toBe(1);
-    expect(failuresOf(report).sort()).toEqual([...COTURN_DIFFERENCES.keys()].sort());
-    expect(verdictsOf(report)).toEqual(statedVerdicts("coturn"));
-    for (const id of COTURN_DIFFERENCES.keys()) expect(EXPLANATIONS).toContain(`\`${id}\``);
+    const applicable = new Set(verdictsOf(report).map(([id]) => id));
+    const explained = [...COTURN_DIFFERENCES.keys()].filter((id) => applicable.has(id));
+    expect(failuresOf(report).sort()).toEqual(explained.sort());
+    expect(verdictsOf(report)).toEqual(statedVerdicts("coturn", way));
+    for (const id of explained) expect(EXPLANATIONS).toContain(`\`${id}\``);
   });
+});
 
-  test("prints a table with every rule, and the addresses in its head", async () => {
-    const { code, output } = await runSuiteOn(startTurnpike, []);
-    expect(output).toMatch(/^server {2}127\.0\.0\.1:\d+ \[::1\]:\d+ over UDP\npeers {3}127\.0\.0\.2 /);
-    for (const { id, rfc } of RULES) expect(output).toMatch(lineWith(id, rfc));
-    expect(code).toBe(0);
-  });
+describe("npm run conformance", () => {
+  test.each(WAYS)(
+    "prints a table with every rule, and in its head the addresses and $transport",
+    async (way) => {
+      const { code, output } = await runSuiteOn(startTurnpike, way, []);
+      const [first, second] =
+        way.family === 4 ? ["127\\.0\\.0\\.1", "\\[::1\\]"] : ["\\[::1\\]", "127\\.0\\.0\\.1"];
+      const head = `^server {2}${first}:\\d+ ${second}:\\d+ over ${way.transport.toUpperCase()}\\npeers {3}127`;
+      expect(output).toMatch(new RegExp(head));
+      for (const { id, rfc } of RULES) expect(output).toMatch(lineWith(id, rfc));
+      expect(code).toBe(0);
+    },
+  );
 
   test("refuses a server that is not known to be the user's, and sends nothing", async () => {
     const { code, output } = await run([process.execPath, SCRIPT, "turn:192.0.2.1:3478", "--user=a:b"]);
     expect(code).toBe(2);
     expect(output).toContain("--yes-this-server-is-mine");
   });
+
+  test("says in one line why there is no connection: nobody listens, or the certificate does not verify", async () => {
+    const server = await startTurnpike();
+    const tryAt = (...args: string[]) => run([process.execPath, SCRIPT, ...args, "--user=a:b"]);
+    try {
+      const uri = `turns:127.0.0.1:${server.tlsPort}`;
+      const unverified = await tryAt(uri);
+      expect([unverified.code, unverified.output.trim().split("\n").length]).toEqual([2, 1]);
+      expect(unverified.output).toContain("(--ca FILE, or --insecure)");
+      const misnamed = await tryAt(uri, `--ca=${server.certificateFile}`, "--servername=example.com");
+      expect(misnamed.output).toContain("(--servername NAME)");
+    } finally {
+      await server.stop();
+    }
+    const refused = await tryAt(`turn:127.0.0.1:${server.port}?transport=tcp`);
+    expect([refused.code, refused.output]).toEqual([
+      2,
+      expect.stringMatching(/^no connection to .*ECONNREFUSED.*\n$/),
+    ]);
+  });
 });
 
-async function reportOn(start: () => Promise<StartedServer>) {
-  const { code, output } = await runSuiteOn(start, ["--json"]);
+async function reportOn(start: () => Promise<StartedServer>, way: Way) {
+  const { code, output } = await runSuiteOn(start, way, ["--json"]);
   return { code, report: JSON.parse(output) as JsonReport };
 }
 
-async function runSuiteOn(start: () => Promise<StartedServer>, flags: readonly string[]) {
+async function runSuiteOn(start: () => Promise<StartedServer>, way: Way, flags: readonly string[]) {
   const server = await start();
   try {
-    return await run([process.execPath, SCRIPT, ...suiteArguments(server), ...flags]);
+    return await run([process.execPath, SCRIPT, ...suiteArguments(server, way), ...flags]);
   } finally {
     await server.stop();
   }
@@ -73,16 +107,21 @@ function failuresOf({ results }: JsonReport): string[] {
 }
 
 /** Of the rules that apply. */
-function verdictsOf({ results }: JsonReport): string[][] {
+function verdictsOf({ results }: JsonReport): [id: string, rfc: string, verdict: string][] {
   return results.filter(({ verdict }) => verdict !== "n/a").map(({ id, rfc, verdict }) => [id, rfc, verdict]);
 }
 
-function statedVerdicts(server: keyof typeof COLUMN): string[][] {
+function statedVerdicts(server: "turnpike" | "coturn", { transport, family }: Way): string[][] {
+  const column = COLUMNS.indexOf(`${server} ${transport}`);
   const rows = PAGE.split("\n").filter((line) => line.startsWith("| `"));
-  return rows.map((row) => {
-    const [rule = "", rfc = "", ...verdicts] = row.slice(2, -2).split(" | ");
-    return [rule.split("`")[1] ?? "", rfc, verdicts[COLUMN[server] - 2] ?? ""];
-  });
+  return rows
+    .map((row) => {
+      const [rule = "", rfc = "", ...cells] = row.slice(2, -2).split(" | ");
+      const cell = cells[column] ?? "";
+      const ofFamily = new RegExp(`IPv${family} (\\S+?)(?:,|$)`).exec(cell)?.[1];
+      return [rule.split("`")[1] ?? "", rfc, ofFamily ?? cell];
+    })
+    .filter(([, , verdict]) => verdict !== "n/a");
 }
 
 function lineWith(id: string, rfc: string): RegExp {

@@ -6,11 +6,13 @@ import { createSelfSignedCertificate } from "../../support/self-signed.ts";
 import { makeTempDir } from "./temp-dir.ts";
 
 export interface CertificateFiles {
+  /** Of Turnpike. */
   readonly flags: readonly string[];
   /** What clients trust, as PEM. */
   readonly certificate: string;
   /** The same, in a file. */
   readonly certificateFile: string;
+  readonly keyFile: string;
   remove(): void;
 }
 
@@ -21,5 +23,5 @@ export function makeCertificateFiles(): CertificateFiles {
   writeFileSync(cert, certificate);
   writeFileSync(key, privateKey);
   const flags = ["--tls-cert", cert, "--tls-key", key];
-  return { flags, certificate, certificateFile: cert, remove: folder.remove };
+  return { flags, certificate, certificateFile: cert, keyFile: key, remove: folder.remove };
 }

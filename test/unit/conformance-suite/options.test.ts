@@ -1,7 +1,11 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { issueCredential } from "../../../src/credentials/turn-credentials.ts";
 import { formatTransportAddress } from "../../../src/stun/address.ts";
 import { type ParsedOptions, parseOptions } from "../../conformance-suite/options.ts";
+import { createSelfSignedCertificate } from "../../support/self-signed.ts";
 
 const NOW = 1_000_000;
 const SERVER = "turn:127.0.0.1:3478";
@@ -31,18 +35,64 @@ describe("npm run conformance", () => {
     expect(serversOf("turn:127.0.0.1", "turn:[::1]?transport=udp")).toEqual(["127.0.0.1:3478", "[::1]:3478"]);
   });
 
+  test("goes over UDP, TCP or TLS, as the URI says; the port of turns: is 5349 by default", () => {
+    const wayTo = (...args: string[]) => {
+      const { servers, transport, tls } = optionsOf(...args, ...USER);
+      return [servers.map((server) => formatTransportAddress(server)).join(" "), transport, tls];
+    };
+    expect(wayTo("turn:127.0.0.1?transport=tcp")).toEqual(["127.0.0.1:3478", "tcp", {}]);
+    expect(wayTo("turns:[::1]", "turns:127.0.0.1:443?transport=tcp", "--insecure")).toEqual([
+      "[::1]:5349 127.0.0.1:443",
+      "tls",
+      { rejectUnauthorized: false },
+    ]);
+  });
+
+  test("verifies the certificate of turns: by the file and the name that are given, or by the address", () => {
+    const file = join(mkdtempSync(join(tmpdir(), "turnpike-conformance-")), "cert.pem");
+    const { cert, key } = createSelfSignedCertificate();
+    writeFileSync(file, cert);
+    const tlsOf = (...args: string[]) => optionsOf("turns:127.0.0.1", ...USER, ...args).tls;
+    expect(tlsOf()).toEqual({});
+    expect(tlsOf("--ca", file, "--servername", "localhost")).toEqual({ ca: cert, servername: "localhost" });
+    writeFileSync(file, key);
+    const refusedWith = (...args: string[]) => errorsOf("turns:127.0.0.1", ...USER, ...args);
+    expect(refusedWith("--ca", file)).toEqual([`--ca ${file}: no certificate in PEM`]);
+    expect(refusedWith("--ca", `${file}.gone`)).toEqual([expect.stringContaining("ENOENT")]);
+    expect(refusedWith("--insecure", "--servername", "localhost")).toEqual([
+      expect.stringContaining("--insecure"),
+    ]);
+    expect(errorsOf(SERVER, ...USER, "--insecure")).toEqual([expect.stringContaining("of turns: only")]);
+    rmSync(dirname(file), { recursive: true });
+  });
+
   test.each([
-    "turn:localhost:3478",
-    "turns:127.0.0.1:5349",
-    "turn:127.0.0.1:0",
-    "turn:127.0.0.1:65536",
-    "turn:::1:3478",
-    "turn:[127.0.0.1]:3478",
-    "turn:127.0.0.1:3478?transport=tcp",
-    "127.0.0.1:3478",
-  ])("refuses %s", (uri) => {
-    expect(errorsOf(uri, ...USER)).toEqual([expect.stringContaining(uri)]);
+    ["turn:localhost:3478", "HOST is not an IP address"],
+    ["turns:example.com", "HOST is not an IP address"],
+    ["turn:::1:3478", "in brackets"],
+    ["turn:[127.0.0.1]:3478", "HOST is not an IP address"],
+    ["turn:", "HOST is not an IP address"],
+    ["turn:127.0.0.1:0", "PORT is not a number"],
+    ["turn:127.0.0.1:65536", "PORT is not a number"],
+    ["turn:127.0.0.1:", "PORT is not a number"],
+    ["turn:127.0.0.1:3478?transport=tls", "transport=udp or transport=tcp"],
+    ["turn:127.0.0.1:3478?", "transport=udp or transport=tcp"],
+    ["turns:127.0.0.1:5349?transport=udp", "goes over TCP"],
+    ["turn://127.0.0.1:3478", "HOST is not an IP address"],
+    ["stun:127.0.0.1:3478", "not turn:HOST:PORT or turns:HOST:PORT"],
+    ["127.0.0.1:3478", "not turn:HOST:PORT or turns:HOST:PORT"],
+  ])("refuses %s in one line", (uri, why) => {
+    const errors = errorsOf(uri, ...USER);
+    expect(errors).toEqual([expect.stringContaining(uri)]);
+    expect(errors[0]).toContain(why);
+    expect(errors[0]).not.toContain("\n");
     expect(errorsOf(SERVER, ...USER)).toEqual([]);
+  });
+
+  test("refuses two servers with different transports", () => {
+    expect(errorsOf("turn:127.0.0.1", "turn:[::1]?transport=tcp", ...USER)).toEqual([
+      expect.stringContaining("different transports"),
+    ]);
   });
 
   test.each(["turn:8.8.8.8:3478", "turn:169.254.169.254", "turn:[2a01:4f8::1]:3478"])(

@@ -8,7 +8,8 @@ import { COTURN_DIFFERENCES } from "../../conformance-suite/coturn-differences.t
 import { findingOf } from "../../conformance-suite/finding.ts";
 import { NotApplicableError } from "../../conformance-suite/not-applicable.ts";
 import type { SuiteOptions } from "../../conformance-suite/options.ts";
-import { pageOf, problemsOf } from "../../conformance-suite/page.ts";
+import { cellOf, pageOf, problemsOf, type Run } from "../../conformance-suite/page.ts";
+import { WAYS } from "../../conformance-suite/page-servers.ts";
 import { findPlaces, PeerAddressError } from "../../conformance-suite/places.ts";
 import { RemoteServer } from "../../conformance-suite/remote-target.ts";
 import { reportJson, reportTable } from "../../conformance-suite/report.ts";
@@ -22,7 +23,14 @@ function address(text: string) {
 }
 
 function optionsFor(servers: readonly string[], change: Partial<SuiteOptions> = {}): SuiteOptions {
-  const base = { users: [ALICE], staticUsers: 1, peers: [], isMine: false };
+  const base = {
+    transport: "udp" as const,
+    tls: {},
+    users: [ALICE],
+    staticUsers: 1,
+    peers: [],
+    isMine: false,
+  };
   return { ...base, servers: servers.map(address), ...change };
 }
 
@@ -128,6 +136,19 @@ describe("which rules say something about a server", () => {
     ]);
   });
 
+  test("rules about datagrams are for UDP, those about streams for TCP and TLS", async () => {
+    const hindrancesOver = async (transport: SuiteOptions["transport"]) => {
+      const hindrances = await hindrancesTo(optionsFor(["127.0.0.1"], { transport }));
+      return ["channel-data-not-padded", "reflection-ipv4", "stream-split-frames", "allocate"].map((id) =>
+        hindrances.get(id),
+      );
+    };
+    const [datagrams, streams] = ["is about datagrams: needs UDP", "is about streams: needs TCP or TLS"];
+    expect(await hindrancesOver("udp")).toEqual([undefined, undefined, streams, undefined]);
+    for (const transport of ["tcp", "tls"] as const)
+      expect(await hindrancesOver(transport)).toEqual([datagrams, datagrams, undefined, undefined]);
+  });
+
   test("a peer's address must be this machine's", async () => {
     const elsewhere = optionsFor(["127.0.0.1"], { peers: [address("192.0.2.1")] });
     await expect(findPlaces(elsewhere)).rejects.toThrow(PeerAddressError);
@@ -165,31 +186,58 @@ describe("a finding is a few words", () => {
 
 describe("the page", () => {
   const asStated = new Map([...COTURN_DIFFERENCES.keys()].map((id) => [id, "fail"] as const));
+  const runsWith = (verdict: Verdict, others?: ReadonlyMap<string, Verdict>): readonly Run[] =>
+    WAYS.map((way) => ({ ...way, results: resultsWith(verdict, others) }));
   const measurement = {
-    turnpike: { name: "Turnpike", results: resultsWith("pass") },
-    coturn: { name: "coturn 1.2.3", results: resultsWith("pass", asStated) },
-    nodeTurn: { name: "node-turn 0.0.6", results: resultsWith("pass", new Map([["userhash", "fail"]])) },
+    turnpike: { name: "Turnpike", runs: runsWith("pass") },
+    coturn: { name: "coturn 1.2.3", runs: runsWith("pass", asStated) },
+    nodeTurn: {
+      name: "node-turn 0.0.6",
+      runs: runsWith("pass", new Map([["userhash", "fail"]])).slice(0, 2),
+    },
   };
 
-  test("is written when every difference is explained", () => {
+  test("is written when every difference is explained: a column for each server and transport", () => {
     expect(problemsOf(measurement)).toEqual([]);
     const page = pageOf(measurement);
-    expect(page).toContain("| Rule | Section | Turnpike | coturn 1.2.3 | node-turn 0.0.6 |");
+    expect(page).toContain(
+      "| Turnpike UDP | Turnpike TCP | Turnpike TLS | coturn 1.2.3 UDP | coturn 1.2.3 TCP | coturn 1.2.3 TLS | node-turn 0.0.6 UDP |",
+    );
     for (const { does, sentence } of COTURN_DIFFERENCES.values()) {
       expect(page).toContain(does);
       expect(page).toContain(sentence);
     }
   });
 
-  test("is not, when one has no explanation, or an explanation no difference", () => {
-    const others = new Map([...asStated, ["allocate", "fail"] as const]);
+  test("names the families where they differ", () => {
+    const [overIpv4, ...others] = runsWith("pass", asStated);
+    const coturn = {
+      name: "coturn",
+      runs: [{ ...WAYS[0], results: resultsWith("fail") } as Run, ...others],
+    };
+    expect(overIpv4).toMatchObject({ transport: "udp", family: 4 });
+    expect(cellOf(coturn, "udp", "allocate")).toBe("IPv4 fail, IPv6 pass");
+    expect(cellOf(coturn, "tcp", "allocate")).toBe("pass");
+    expect(problemsOf({ ...measurement, coturn })).toContain(
+      "coturn over UDP on IPv4 fails allocate, unexplained: found",
+    );
+  });
+
+  test("is not written, when a difference has no explanation, or an explanation no difference", () => {
+    const others = new Map([...asStated, ["allocate", "fail"] as const, ["wrong-realm", "n/a"] as const]);
     others.delete("refresh-zero");
-    const coturn = { ...measurement.coturn, results: resultsWith("pass", others) };
-    expect(problemsOf({ ...measurement, coturn })).toEqual([
-      "coturn fails allocate, unexplained: found",
-      "coturn passes refresh-zero, which is explained as a difference",
+    const coturn = { ...measurement.coturn, runs: runsWith("pass", others) };
+    const problems = problemsOf({ ...measurement, coturn });
+    expect(problems.filter((problem) => problem.includes("on IPv4"))).toEqual([
+      "coturn 1.2.3 over UDP on IPv4 fails allocate, unexplained: found",
+      "coturn 1.2.3 over TCP on IPv4 fails allocate, unexplained: found",
+      "coturn 1.2.3 over TLS on IPv4 fails allocate, unexplained: found",
+      "coturn 1.2.3 over UDP on IPv4 passes refresh-zero, which is explained as a difference",
+      "coturn 1.2.3 over TCP on IPv4 passes refresh-zero, which is explained as a difference",
+      "coturn 1.2.3 over TLS on IPv4 passes refresh-zero, which is explained as a difference",
     ]);
-    const turnpike = { ...measurement.turnpike, results: resultsWith("fail") };
-    expect(problemsOf({ ...measurement, turnpike })).toHaveLength(RULES.length);
+    expect(problems).toContain("coturn 1.2.3 never fails wrong-realm, which is explained as a difference");
+    const turnpike = { ...measurement.turnpike, runs: runsWith("fail") };
+    expect(problemsOf({ ...measurement, turnpike })).toHaveLength(RULES.length * WAYS.length);
   });
 });
