@@ -2,6 +2,8 @@
 
 import { once } from "node:events";
 import { WebSocket } from "ws";
+import { ANSWER_MS } from "./browser.ts";
+import { within } from "./within.ts";
 
 interface Answer {
   readonly type: "success" | "error" | "event";
@@ -41,15 +43,16 @@ export class BidiConnection {
     return new BidiConnection(socket, onEvent);
   }
 
-  /** The `result` of a command; rejects with the browser's error. */
+  /** The `result` of a command; rejects with the browser's error, or when there is no answer within `ANSWER_MS`. */
   send<T>(method: string, params: Record<string, unknown>): Promise<T> {
     const id = ++this.#lastId;
-    return new Promise<T>((resolve, reject) => {
+    const answer = new Promise<T>((resolve, reject) => {
       this.#waiting.set(id, { resolve: resolve as (result: unknown) => void, reject });
       this.#socket.send(JSON.stringify({ id, method, params }), (error) => {
         if (error) this.#settle(id)?.reject(error);
       });
     });
+    return within(ANSWER_MS, `${method} ${JSON.stringify(params)}`, answer);
   }
 
   close(): void {

@@ -3,9 +3,10 @@
 import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { chromium, type Page } from "playwright-core";
-import { type Browser, IN_PAGE_SCRIPT, type Tab } from "./browser.ts";
+import { ANSWER_MS, type Browser, IN_PAGE_SCRIPT, type Tab } from "./browser.ts";
 import { makeTempDir } from "./temp-dir.ts";
 import { trustAuthority } from "./test-authority.ts";
+import { within } from "./within.ts";
 
 const EXECUTABLE = "/usr/bin/chromium";
 
@@ -80,7 +81,7 @@ function wrapPage(page: Page): Tab {
     open: async (url) => {
       await page.goto(url, { waitUntil: "load" });
     },
-    evaluate: async <T>(expression: string) => (await page.evaluate(expression)) as T,
+    evaluate: <T>(expression: string) => within(ANSWER_MS, expression, page.evaluate<T>(expression)),
     close: () => page.context().close(),
   };
 }

@@ -4,9 +4,20 @@
   const connections = [];
   const Native = globalThis.RTCPeerConnection;
   globalThis.RTCPeerConnection = class RTCPeerConnection extends Native {
+    #toldClosed;
+    /** Resolves with undefined. */
+    toldClosed = new Promise((resolve) => {
+      this.#toldClosed = resolve;
+    });
+
     constructor(...args) {
       super(...args);
       connections.push(this);
+    }
+
+    close() {
+      super.close();
+      this.#toldClosed();
     }
   };
 
@@ -63,9 +74,12 @@
     return lines.filter((line) => line.dataset.from === from).map((line) => line.textContent.trim());
   }
 
+  /** Undefined: the connection was closed meanwhile, and Firefox then never tells its statistics. */
   async function statsOf(connection) {
+    const report = await Promise.race([connection.getStats(), connection.toldClosed]);
+    if (report === undefined) return undefined;
     const stats = new Map();
-    (await connection.getStats()).forEach((stat) => {
+    report.forEach((stat) => {
       stats.set(stat.id, stat);
     });
     return stats;
@@ -99,6 +113,7 @@
     const newest = open.at(-1);
     if (newest === undefined) return { open: 0 };
     const stats = await statsOf(newest);
+    if (stats === undefined) return await connection();
     const all = [...stats.values()];
     return {
       open: open.length,
@@ -114,5 +129,28 @@
     };
   }
 
-  globalThis.turnpikeTest = { click, check, fill, openChat, say, chat, connection };
+  /** How many candidates of which type stand in a description: `{ host: 2, relay: 1 }`. */
+  function candidateTypes(one, side) {
+    // Firefox has no description of a closed connection, and throws.
+    const sdp = one.signalingState === "closed" ? "" : (one[side]?.sdp ?? "");
+    const types = {};
+    for (const [, type] of sdp.matchAll(/^a=candidate:.* typ (\w+)/gm)) {
+      types[type] = (types[type] ?? 0) + 1;
+    }
+    return types;
+  }
+
+  /** Every connection that the page made, oldest first, without asking for statistics: for the message of a failure. */
+  function states() {
+    return connections.map((one) => ({
+      state: one.connectionState,
+      signaling: one.signalingState,
+      ice: one.iceConnectionState,
+      gathering: one.iceGatheringState,
+      local: candidateTypes(one, "localDescription"),
+      remote: candidateTypes(one, "remoteDescription"),
+    }));
+  }
+
+  globalThis.turnpikeTest = { click, check, fill, openChat, say, chat, connection, states };
 })();
