@@ -30,6 +30,8 @@ export class Negotiation {
   #firstOfferTimer: TimerId | undefined;
   /** An offer went out or a description came in: the next offer is not the first. */
   #started = false;
+  /** Our own offer is out, neither answered nor given up. */
+  #awaitsAnswer = false;
   #sawRemoteDescription = false;
   #offersTaken = 0;
   #closed = false;
@@ -49,8 +51,9 @@ export class Negotiation {
 
   /** Takes an offer or an answer. False: ignored, like an offer that met our own when the other side gives way. */
   receiveDescription(description: SessionDescription): boolean {
-    // An answer that nobody waits for is to an offer of a connection that was replaced meanwhile.
-    if (description.type === "answer" && this.#connection.signalingState === "stable") return false;
+    // An answer that nobody waits for is to an offer that gave way to another, or was repeated, or to one of a connection
+    // that was replaced meanwhile.
+    if (description.type === "answer" && !this.#awaitsAnswer) return false;
     const readyForOffer =
       !this.#makingOffer &&
       (this.#connection.signalingState === "stable" || this.#isSettingRemoteAnswerPending);
@@ -58,6 +61,7 @@ export class Negotiation {
     this.#ignoreOffer = !this.#polite && offerCollision;
     if (this.#ignoreOffer) return false;
     this.#started = true;
+    if (description.type !== "pranswer") this.#awaitsAnswer = false;
     this.#sawRemoteDescription = true;
     this.#environment.clearTimeout(this.#firstOfferTimer);
     void this.#apply(description);
@@ -78,7 +82,7 @@ export class Negotiation {
 
   /** An offer that was not answered is sent again: whoever it was for may have been a page that is gone. */
   repeatOffer(): void {
-    if (this.#connection.signalingState === "have-local-offer") this.#sendLocalDescription();
+    if (this.#awaitsAnswer) this.#sendLocalDescription();
   }
 
   close(): void {
@@ -129,6 +133,7 @@ export class Negotiation {
   #sendLocalDescription(): void {
     const description = this.#connection.localDescription;
     if (description === null || this.#closed) return;
+    this.#awaitsAnswer = description.type === "offer";
     this.#observer.sendDescription({ type: description.type, sdp: description.sdp });
   }
 }

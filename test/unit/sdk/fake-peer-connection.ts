@@ -121,6 +121,7 @@ export class FakePeerConnection {
     return this.#chain(async () => {
       this.#failIf("setRemoteDescription");
       if (description.type === "offer") this.#takeOffer();
+      else if (description.type === "pranswer") this.signalingState = "have-remote-pranswer";
       else this.#takeAnswer();
       this.remoteDescription = description;
     });
@@ -177,7 +178,8 @@ export class FakePeerConnection {
   }
 
   #takeAnswer(): void {
-    if (this.signalingState !== "have-local-offer") throw new Error(`answer in ${this.signalingState}`);
+    const isOffered = ["have-local-offer", "have-remote-pranswer"].includes(this.signalingState);
+    if (!isOffered) throw new Error(`answer in ${this.signalingState}`);
     this.log.push("remote answer");
     this.#stable();
   }

@@ -1,6 +1,9 @@
-import { describe, expect, test } from "vitest";
-import { Bench, type Member } from "./bench.ts";
+import { describe, expect, test, vi } from "vitest";
+import type { Environment } from "../../../src/sdk/environment.ts";
+import { Negotiation } from "../../../src/sdk/negotiation.ts";
+import { Bench, Member } from "./bench.ts";
 import { settle } from "./fake-clock.ts";
+import { FakePeerConnection } from "./fake-peer-connection.ts";
 
 async function pair(): Promise<{ bench: Bench; first: Member; second: Member }> {
   const bench = new Bench();
@@ -111,6 +114,37 @@ describe("when both sides offer at the same moment", () => {
     second.connection.findCandidate({ candidate: "good" });
     await bench.run();
     expect(first.connection.candidates).toEqual([{ candidate: "good" }]);
+  });
+});
+
+describe("answers", () => {
+  test.each([
+    ["the second one to an offer that was repeated is nobody's", ["answer", "answer"]],
+    ["a provisional one is followed by the final one, which counts", ["pranswer", "answer", "answer"]],
+  ] as const)("%s", async (_claim, types) => {
+    const connection = new FakePeerConnection({});
+    const environment = new Member(new Bench()).environment() as Environment;
+    const observer = { sendDescription: vi.fn(), failed: vi.fn() };
+    const negotiation = new Negotiation(
+      connection as unknown as RTCPeerConnection,
+      false,
+      environment,
+      observer,
+    );
+    connection.addTrack(TRACK);
+    await settle();
+    const taken = types.map((type) => negotiation.receiveDescription({ type, sdp: "v=0" }));
+    expect(taken).toEqual(types.map((_type, i) => i < types.length - 1));
+    await settle();
+    expect(connection.signalingState).toBe("stable");
+
+    connection.addTrack(TRACK);
+    await settle();
+    expect(negotiation.receiveDescription({ type: "answer", sdp: "v=0" })).toBe(true);
+    await settle();
+    expect(connection.signalingState).toBe("stable");
+    expect(observer.sendDescription).toHaveBeenCalledTimes(2);
+    expect(observer.failed).not.toHaveBeenCalled();
   });
 });
 
