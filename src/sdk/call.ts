@@ -160,12 +160,12 @@ export class Call {
     else this.#peers.get(peerId(to))?.restartIce();
   }
 
-  /** Forces the relay (`relay`) or lets direct paths be (`all`): it restarts ICE. Chromium keeps a path that still works. */
+  /** Forces the relay (`relay`) or lets direct paths be (`all`), in the running call: with a new connection to each peer. */
   setIceTransportPolicy(policy: RTCIceTransportPolicy): void {
     if (policy === this.#ice.transportPolicy) return;
     this.#ice.transportPolicy = policy;
     this.#peers.configure();
-    this.restartIce();
+    for (const peer of this.#peers) peer.renew();
   }
 
   /** Asks for fresh iceServers now. The server sends them by itself before the old ones expire. */

@@ -34,6 +34,7 @@ export class Negotiation {
   #awaitsAnswer = false;
   #sawRemoteDescription = false;
   #offersTaken = 0;
+  #applying: Promise<void> = Promise.resolve();
   #closed = false;
 
   constructor(
@@ -64,7 +65,7 @@ export class Negotiation {
     if (description.type !== "pranswer") this.#awaitsAnswer = false;
     this.#sawRemoteDescription = true;
     this.#environment.clearTimeout(this.#firstOfferTimer);
-    void this.#apply(description);
+    this.#applying = this.#apply(description);
     return true;
   }
 
@@ -83,6 +84,25 @@ export class Negotiation {
   /** An offer that was not answered is sent again: whoever it was for may have been a page that is gone. */
   repeatOffer(): void {
     if (this.#awaitsAnswer) this.#sendLocalDescription();
+  }
+
+  /** The first offer does not wait for the other side's: it has a connection, and knows of nothing to negotiate. */
+  offerAtOnce(): void {
+    this.#started = true;
+  }
+
+  /**
+   * Whether this is an offer that meets this connection's very first one, and the other side has the right of way.
+   * Chromium does not get over the rollback of a first offer: often it gathers no candidate any more.
+   */
+  wouldRollBackFirst({ type }: SessionDescription): boolean {
+    const isOffering = this.#makingOffer || this.#connection.signalingState === "have-local-offer";
+    return type === "offer" && this.#polite && !this.#sawRemoteDescription && isOffering;
+  }
+
+  /** Resolves when the answer to the last offer that was taken is out, or failed. */
+  get answered(): Promise<void> {
+    return this.#applying;
   }
 
   close(): void {

@@ -65,6 +65,19 @@ export class PeerLink {
     this.#negotiation.repeatOffer();
   }
 
+  offerAtOnce(): void {
+    this.#negotiation.offerAtOnce();
+  }
+
+  wouldRollBackFirst(description: SessionDescription): boolean {
+    return this.#negotiation.wouldRollBackFirst(description);
+  }
+
+  /** Resolves when the other side waits for no answer of this link. */
+  get answered(): Promise<void> {
+    return this.#negotiation.answered;
+  }
+
   receiveCandidate(candidate: IceCandidate | null): void {
     void this.#negotiation.receiveCandidate(candidate);
   }

@@ -16,7 +16,7 @@ export interface Peer {
   readonly state: RTCPeerConnectionState;
   /** How the two are connected; undefined while they are not. */
   readonly path: Path | undefined;
-  /** For all that the SDK has no word for. Another object after the member's page was loaded again. */
+  /** For all that the SDK has no word for. Another object after a page was loaded again, an ICE policy changed, or first offers met. */
   readonly connection: RTCPeerConnection;
   /** The data channel behind `call.send`, made with `{ negotiated: true, id: 0 }`. */
   readonly channel: RTCDataChannel;
@@ -50,6 +50,12 @@ export class PeerSession implements Peer {
   #link: PeerLink;
   /** Of the certificate in the other side's descriptions: each RTCPeerConnection has its own. */
   #remoteFingerprint: string | undefined;
+  /** Of the connection that the replaced link had to: what still comes from there is to nobody. */
+  #formerFingerprint: string | undefined;
+  /** The ICE policy changed since the link was made. */
+  #outdated = false;
+  #reachable = true;
+  #closed = false;
 
   constructor(info: PeerInfo, options: () => Omit<LinkOptions, "polite">, observer: PeerObserver) {
     this.id = info.peer;
@@ -75,14 +81,20 @@ export class PeerSession implements Peer {
   receiveDescription(description: SessionDescription): void {
     const fingerprint = readFingerprint(description.sdp);
     const before = this.#remoteFingerprint;
+    if (before === undefined && fingerprint !== undefined && fingerprint === this.#formerFingerprint) return;
     if (before !== undefined && fingerprint !== undefined && fingerprint !== before) {
-      // The member's page was loaded again and took its seat back: nothing of the old connection is left there.
+      // The member's page was loaded again and took its seat back, or made a new connection for another ICE policy:
+      // nothing of the old one is left there.
       this.#replaceLink();
       // An answer would be to an offer of the old link; the new one makes its own.
       if (description.type !== "offer") return;
+    } else if (this.#link.wouldRollBackFirst(description)) {
+      this.#replaceLink();
     }
     const taken = this.#link.receiveDescription(description);
-    if (taken && fingerprint !== undefined) this.#remoteFingerprint = fingerprint;
+    if (!taken || fingerprint === undefined) return;
+    this.#remoteFingerprint = fingerprint;
+    this.#renewWhenMet();
   }
 
   receiveCandidate(candidate: IceCandidate | null): void {
@@ -105,8 +117,18 @@ export class PeerSession implements Peer {
     this.#link.restarts.serversRenewed();
   }
 
+  /**
+   * Makes a new connection, which the other side meets with one of its own. No less will do for another ICE policy:
+   * Chromium keeps a pair that works, also when ICE restarts without the candidates that it is made of.
+   */
+  renew(): void {
+    this.#outdated = true;
+    this.#renewWhenMet();
+  }
+
   /** Whether an offer sent now would be answered: both sides are connected to the server. */
   setReachable(reachable: boolean): void {
+    this.#reachable = reachable;
     if (reachable) this.#link.restarts.resume();
     else this.#link.restarts.hold();
   }
@@ -133,6 +155,7 @@ export class PeerSession implements Peer {
   }
 
   close(): void {
+    this.#closed = true;
     this.#link.close();
   }
 
@@ -140,11 +163,27 @@ export class PeerSession implements Peer {
     return new PeerLink({ ...this.#options(), polite: this.polite }, this.#linkObserver());
   }
 
+  /** Not before each side has a description of the other, by which it knows another connection for another. */
+  #renewWhenMet(): void {
+    if (!this.#outdated || this.#remoteFingerprint === undefined) return;
+    const link = this.#link;
+    link.answered
+      .then(() => {
+        if (this.#closed || link !== this.#link) return;
+        this.#replaceLink();
+        this.#link.offerAtOnce();
+      })
+      .catch((error) => this.#observer.failed("a new connection", error));
+  }
+
   #replaceLink(): void {
+    this.#outdated = false;
     this.#link.close();
     this.path = undefined;
+    this.#formerFingerprint = this.#remoteFingerprint ?? this.#formerFingerprint;
     this.#remoteFingerprint = undefined;
     this.#link = this.#newLink();
+    if (!this.#reachable) this.#link.restarts.hold();
     this.#observer.stateChanged(this, this.state);
   }
 

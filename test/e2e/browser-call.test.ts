@@ -2,19 +2,30 @@
 
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { Browser, Tab } from "./support/browser.ts";
-import { CallPage, type JoinOptions } from "./support/call-page.ts";
+import { CallPage, type ConnectionFacts, type JoinOptions } from "./support/call-page.ts";
 import { launchChromium } from "./support/chromium.ts";
-import { exchangeMessages, expectNoErrors, expectRelayedBothWays, hangUp } from "./support/conversation.ts";
+import {
+  exchangeMessages,
+  expectNoErrors,
+  expectRelayedBothWays,
+  expectTalk,
+  hangUp,
+} from "./support/conversation.ts";
+import { eventually } from "./support/eventually.ts";
 import { launchFirefox } from "./support/firefox.ts";
 import { machineAddress } from "./support/machine-address.ts";
 import { isMissing } from "./support/requirements.ts";
 import { TurnpikeProcess } from "./support/turnpike-process.ts";
+
+/** How long a turned switch may take to show in the path. */
+const SWITCH_MS = 10_000;
 
 describe.skipIf(isMissing("chromium", "firefox-esr"))("a call through the page", () => {
   let server: TurnpikeProcess;
   let url: string;
   const browsers = new Map<Browser["name"], Browser>();
   const tabs: Tab[] = [];
+  const pages: CallPage[] = [];
   let rooms = 0;
 
   beforeAll(async () => {
@@ -26,7 +37,9 @@ describe.skipIf(isMissing("chromium", "firefox-esr"))("a call through the page",
     browsers.set("firefox", await launchFirefox(options));
   });
 
-  afterEach(async () => {
+  afterEach(async ({ task }) => {
+    const joined = pages.splice(0);
+    if (task.result?.state === "fail") for (const page of joined) console.error(await page.states());
     await Promise.all(tabs.splice(0).map((tab) => tab.close()));
     await server.isIdle();
   });
@@ -45,7 +58,9 @@ describe.skipIf(isMissing("chromium", "firefox-esr"))("a call through the page",
     const enter = async (browser: Browser["name"], name: string) => {
       const tab = await (browsers.get(browser) as Browser).newTab();
       tabs.push(tab);
-      return CallPage.join(tab, page, { ...options, room, name });
+      const joined = await CallPage.join(tab, page, { ...options, room, name });
+      pages.push(joined);
+      return joined;
     };
     const ann = await enter(first, "Ann");
     await ann.reaches("waiting");
@@ -103,6 +118,48 @@ describe.skipIf(isMissing("chromium", "firefox-esr"))("a call through the page",
       expectNoErrors(ann, bob);
     });
 
+    test("relay only, turned on by one in a direct call and off again: at once, and both go on talking", async () => {
+      const [ann, bob] = await call([first, second], {});
+      await factsOfBoth([ann, bob], "a direct pair", ({ pair }) => isDirect(pair));
+      for (const [turner, other] of [
+        [ann, bob],
+        [bob, ann],
+      ] as const) {
+        await turner.setRelayOnly(true);
+        await turner.factsWhen("its own relay in use", ({ pair }) => pair?.local === "relay", SWITCH_MS);
+        await other.factsWhen("the relay of the other", ({ pair }) => pair?.remote === "relay", SWITCH_MS);
+        await expectTalk(turner, other);
+        expect((await turner.facts()).pair).toMatchObject({ local: "relay" });
+        await eventually(
+          "the page telling the relay",
+          () => turner.shownPath(),
+          ({ relayed, localType }) => relayed === "true" && localType === "relay",
+        );
+        await turner.setRelayOnly(false);
+        await factsOfBoth([turner, other], "a direct pair again", ({ pair }) => isDirect(pair));
+        await expectTalk(turner, other);
+      }
+      for (const page of [ann, bob]) expect((await page.facts()).open).toBe(1);
+      await hangUp(ann, bob);
+      expectNoErrors(ann, bob);
+    });
+
+    test("relay only, turned on by both at the same moment, with camera", async () => {
+      const [ann, bob] = await call([first, second], { media: true });
+      await factsOfBoth([ann, bob], "a direct pair", ({ pair }) => isDirect(pair));
+      await ann.turnMicrophone();
+      await bob.showsMicrophone("off");
+      await Promise.all([ann.setRelayOnly(true), bob.setRelayOnly(true)]);
+      // Where two offers meet, a browser may know the other's relay by its packets only: as prflx.
+      await factsOfBoth([ann, bob], "its own relay in use", ({ pair }) => pair?.local === "relay");
+      await factsOfBoth([ann, bob], "the other's picture", ({ framesDecoded = 0 }) => framesDecoded > 10);
+      await expectTalk(ann, bob);
+      await bob.showsMicrophone("off");
+      await ann.showsMicrophone("on");
+      await hangUp(ann, bob);
+      expectNoErrors(ann, bob);
+    });
+
     test("direct where nothing forbids it, and the page says so", async () => {
       const [ann, bob] = await call([first, second], {});
       await exchangeMessages(ann, bob);
@@ -130,6 +187,14 @@ describe.skipIf(isMissing("chromium", "firefox-esr"))("a call through the page",
     expectNoErrors(ann, bob);
   });
 });
+
+async function factsOfBoth(
+  pages: readonly CallPage[],
+  what: string,
+  accept: (facts: ConnectionFacts) => boolean,
+): Promise<void> {
+  await Promise.all(pages.map((page) => page.factsWhen(what, accept, SWITCH_MS)));
+}
 
 function isDirect(pair: { readonly local: string; readonly remote: string } | undefined): boolean {
   return pair !== undefined && pair.local !== "relay" && pair.remote !== "relay";

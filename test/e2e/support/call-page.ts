@@ -79,6 +79,25 @@ export class CallPage {
     await eventually(`${this.name}'s page being loaded again`, ask, Boolean);
   }
 
+  /** Turns the switch, before or in a call. */
+  setRelayOnly(relayOnly: boolean): Promise<void> {
+    return this.#check("#relay-only", relayOnly);
+  }
+
+  /** Switches the microphone off, or on again. */
+  turnMicrophone(): Promise<void> {
+    return this.#click("#mute");
+  }
+
+  /** Waits until the other's tile says so of the other's microphone. */
+  async showsMicrophone(wanted: "on" | "off"): Promise<void> {
+    await eventually(
+      `the other's microphone being ${wanted} for ${this.name}`,
+      () => this.tab.evaluate<string>(`document.querySelector("[data-peer]").dataset.microphone`),
+      (shown) => shown === wanted,
+    );
+  }
+
   hangUp(): Promise<void> {
     return this.#click("#hangup");
   }
@@ -87,6 +106,15 @@ export class CallPage {
   async say(lines: readonly string[]): Promise<void> {
     await this.tab.evaluate("turnpikeTest.openChat()");
     await this.tab.evaluate(`${JSON.stringify(lines)}.forEach((line) => turnpikeTest.say(line))`);
+  }
+
+  /** Waits until the page takes a line: the data channel is open. */
+  async canWrite(): Promise<void> {
+    await eventually(
+      `${this.name} being able to write`,
+      () => this.tab.evaluate<boolean>(`!document.querySelector("#chat-send").disabled`),
+      (enabled) => enabled,
+    );
   }
 
   /** The lines that the chat shows as the other's. */
@@ -98,9 +126,18 @@ export class CallPage {
     return this.tab.evaluate<ConnectionFacts>(`turnpikeTest.connection()`);
   }
 
+  /** How every connection that the page made stands, for people to read. */
+  async states(): Promise<string> {
+    return `${this.name}: ${await this.tab.evaluate<string>("JSON.stringify(turnpikeTest.states())")}`;
+  }
+
   /** Waits until the statistics are as wanted. */
-  factsWhen(what: string, accept: (facts: ConnectionFacts) => boolean): Promise<ConnectionFacts> {
-    return eventually(`${this.name}: ${what}`, () => this.facts(), accept);
+  factsWhen(
+    what: string,
+    accept: (facts: ConnectionFacts) => boolean,
+    withinMs?: number,
+  ): Promise<ConnectionFacts> {
+    return eventually(`${this.name}: ${what}`, () => this.facts(), accept, withinMs);
   }
 
   async shownPath(): Promise<ShownPath> {

@@ -11,13 +11,7 @@ export const MESSAGES = 200;
 export async function exchangeMessages(a: CallPage, b: CallPage): Promise<void> {
   const linesOf = (page: CallPage) =>
     Array.from({ length: MESSAGES }, (_, i) => `${page.name} says ${i + 1}`);
-  const canWrite = (page: CallPage) =>
-    eventually(
-      `${page.name} being able to write`,
-      () => page.tab.evaluate<boolean>(`!document.querySelector("#chat-send").disabled`),
-      (enabled) => enabled,
-    );
-  await Promise.all([canWrite(a), canWrite(b)]);
+  await Promise.all([a.canWrite(), b.canWrite()]);
   await Promise.all([a.say(linesOf(a)), b.say(linesOf(b))]);
   for (const [hearer, speaker] of [
     [a, b],
@@ -32,6 +26,25 @@ export async function exchangeMessages(a: CallPage, b: CallPage): Promise<void> 
     // They came over the data channel, and not by way of the signaling server.
     const facts = await hearer.facts();
     expect(facts.messagesReceived).toBeGreaterThanOrEqual(MESSAGES);
+  }
+}
+
+/** Each says one line more, and the other hears it. */
+export async function expectTalk(a: CallPage, b: CallPage): Promise<void> {
+  for (const [speaker, hearer] of [
+    [a, b],
+    [b, a],
+  ] as const) {
+    const before = await hearer.heard();
+    const line = `${speaker.name} says ${before.length + 1}`;
+    await speaker.canWrite();
+    await speaker.say([line]);
+    const heard = await eventually(
+      `${hearer.name} hearing "${line}"`,
+      () => hearer.heard(),
+      (lines) => lines.length > before.length,
+    );
+    expect(heard).toEqual([...before, line]);
   }
 }
 
