@@ -1,11 +1,13 @@
-/** Two clients of one server, each over UDP, TCP or TLS, on IPv4 or IPv6: what they relay to each other stays in the process. */
+/** Two clients of one server, each over UDP, TCP or TLS, on IPv4 or IPv6: what they relay stays inside, and ports can be handed on. */
 
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { createServer, type ServerAddresses } from "../../src/server.ts";
-import { type IpFamily, withPort } from "../../src/stun/address.ts";
+import { formatTransportAddress, type IpFamily, withPort } from "../../src/stun/address.ts";
+import { evenPortAttribute } from "../../src/stun/attributes.ts";
+import { ATTRIBUTE } from "../../src/stun/registry.ts";
 import {
   allocate,
   assertClientToClient,
@@ -59,13 +61,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-/** A client, and a relayed address of this family. */
-async function openRelayed(
-  transport: Transport,
-  family: IpFamily,
-  relayFamily: IpFamily,
-  as: typeof ADA,
-): Promise<Relayed> {
+async function openClient(transport: Transport, family: IpFamily, as: typeof ADA): Promise<TurnClient> {
   const [listener] = addresses[transport === "tls" ? "tls" : "turn"];
   const from = family === 4 ? LOOPBACK_4 : LOOPBACK_6;
   const server = withPort(from, listener?.port ?? 0);
@@ -80,6 +76,17 @@ async function openRelayed(
     as,
   );
   clients.push(client);
+  return client;
+}
+
+/** A client, and a relayed address of this family. */
+async function openRelayed(
+  transport: Transport,
+  family: IpFamily,
+  relayFamily: IpFamily,
+  as: typeof ADA,
+): Promise<Relayed> {
+  const client = await openClient(transport, family, as);
   return { client, relayed: await allocate(client, { family: relayFamily }) };
 }
 
@@ -98,5 +105,21 @@ describe.each(FAMILIES)("a client on IPv%i and one on IPv%i", (fromFamily, toFam
     const before = await insidePackets();
     await assertClientToClient(one, other);
     expect((await insidePackets()) - before).toBe(3);
+  });
+});
+
+/** RFC 8656 section 7.2: the Allocate with the token "can use a different client IP address and port, a different transport protocol". */
+describe("a port that was reserved", () => {
+  test.each(PAIRS)("over %s on IPv4 is had over %s on IPv6", async (from, to) => {
+    const [one, other] = [await openClient(from, 4, ADA), await openClient(to, 6, ADA)];
+    const { relayedAddress: relayed, reservationToken: value } = await one.allocate({
+      attributes: [evenPortAttribute(true)],
+    });
+    if (relayed === undefined || value === undefined) throw new Error("no port was reserved");
+    const token = { type: ATTRIBUTE.reservationToken, value };
+    const { relayedAddress: next } = await other.allocate({ attributes: [token] });
+    expect(next && formatTransportAddress(next)).toBe(
+      formatTransportAddress(withPort(relayed, relayed.port + 1)),
+    );
   });
 });
