@@ -4,11 +4,16 @@ import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { createServer } from "node:net";
 
-/** A port that is free for TCP and for UDP, on every address of this machine. */
+/** Given out before: the kernel gives a port that was closed again, and a server wants several. */
+const given = new Set<number>();
+
+/** A port that is free for TCP and for UDP, on every address of this machine, and was not given out before. */
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = await freeTcpPort();
-    if (await isFreeForUdp(port)) return port;
+    if (given.has(port) || !(await isFreeForUdp(port))) continue;
+    given.add(port);
+    return port;
   }
 }
 
