@@ -3,7 +3,7 @@
  * their authenticated TURN traffic. All of it is bounded, and is forgotten with the seat.
  */
 
-import { type IpAddress, parseIp, sameIp } from "../stun/address.ts";
+import { type IpAddress, parseIp, sameIp, withPort } from "../stun/address.ts";
 import type { ClaimLedger } from "./claim-ledger.ts";
 import type { RelayTargetPolicy, TurnUser } from "./ports.ts";
 
@@ -58,7 +58,8 @@ export class RoomTargets {
     const { clientIps } = this.#knownOf(member);
     const last = clientIps.at(-1);
     if (last !== undefined && sameIp(last, source)) return;
-    moveToEnd(clientIps, source);
+    // A copy: a listener may use its address again.
+    moveToEnd(clientIps, withPort(source, 0));
     if (clientIps.length > MAX_CLIENT_IPS) clientIps.shift();
   }
 
