@@ -43,7 +43,10 @@ export function authenticate(
   if (named !== undefined && username === undefined) return { ok: false, code: 400 };
 
   // A NONCE that is no longer valid: 438. Before the rest, because it costs one short HMAC and a flood of forged requests ends here.
-  if (!challenge.isValidNonce(nonce, link.remote)) return { ok: false, code: 438 };
+  // That of a control connection is good for the data connections beside it: clients bring it along (RFC 6062).
+  const control = allocation?.link;
+  const isOfControl = () => control && control !== link && challenge.isValidNonce(nonce, control.remote);
+  if (!challenge.isValidNonce(nonce, link.remote) && !isOfControl()) return { ok: false, code: 438 };
 
   // PASSWORD-ALGORITHMS that are not those that were sent with the nonce, or one of the two attributes alone: 400.
   const algorithm = challenge.algorithmOf(message);

@@ -129,6 +129,12 @@ export class TurnClient {
     return { ...this.credentials, realm: this.#realm ?? "", nonce: this.#nonce ?? "", ...change };
   }
 
+  /** Begins with what another connection to the same server has learned, as clients do (RFC 8489 section 9.2.5). */
+  learnFrom(other: TurnClient): void {
+    this.#nonce = other.#nonce;
+    this.#realm = other.#realm;
+  }
+
   /** What makes an authenticated request one of RFC 8489, with this algorithm. */
   async withAlgorithm(algorithm: PasswordAlgorithm): Promise<Partial<Authentication>> {
     await this.authentication();

@@ -93,6 +93,16 @@ describe("ConnectionBind", () => {
     assertSuccess(await bindConnection(bench.connect().client, id), "ConnectionBind");
   });
 
+  it("may bring the nonce of its control connection along, and nobody else's", async () => {
+    const { bench, control, id } = await openPending();
+    const other = await bench.allocate();
+    const [wrong, right] = [bench.connect(), bench.connect()];
+    wrong.client.learnFrom(other.client);
+    expect((await bindConnection(wrong.client, id)).outcome).toBe(438);
+    right.client.learnFrom(control.client);
+    assertSuccess(await bindConnection(right.client, id), "ConnectionBind");
+  });
+
   it("is accepted under the key of the allocation, whatever became of the secret", async () => {
     const { bench, id } = await openPending();
     const before = bench.connect();
