@@ -24,7 +24,7 @@ export const SEND_SLOTS = 256;
 export const EVENT_SLOTS = 64;
 /** Before each packet: the header of ChannelData is written there, so that the packet goes out without a copy. */
 const HEAD_ROOM = 64;
-const MAX_DATAGRAM = 65_536;
+export const MAX_DATAGRAM = 65_536;
 const PACKET_STRIDE = HEAD_ROOM + MAX_DATAGRAM;
 /** For what is sent and did not come in: answers, Data indications, packets of TCP clients. */
 const SCRATCH_BYTES = 512 * 1024;
@@ -133,6 +133,23 @@ export class Arena {
       SOCKADDR.ipv6;
   }
 
+  packetAddress(slot: number): number {
+    return this.addressOf(this.packetStart(slot), MAX_DATAGRAM);
+  }
+
+  /** Where a packet's source is written, and, behind it, how long that is. */
+  sourceAddress(slot: number): number {
+    return this.addressOf(this.#received.name.start + slot * SOCKADDR.slot, SOCKADDR.slot);
+  }
+
+  sourceLengthAddress(slot: number): number {
+    return this.addressOf(this.#received.header.start + slot * MMSGHDR.size + MMSGHDR.nameLength, WORD);
+  }
+
+  writeReceivedLength(slot: number, length: number): void {
+    this.#words[(this.#received.header.start + slot * MMSGHDR.size + MMSGHDR.length) / WORD] = length;
+  }
+
   receivedLength(slot: number): number {
     return this.#words[(this.#received.header.start + slot * MMSGHDR.size + MMSGHDR.length) / WORD] as number;
   }
@@ -215,6 +232,11 @@ export class Arena {
     const controlAt = control.start + slot * SEGMENT_CONTROL.slot;
     this.#writePointer(at + MMSGHDR.control, this.#address + controlAt);
     words[(controlAt + SEGMENT_CONTROL.data) / WORD] = segmentBytes;
+  }
+
+  /** Where the address of a slot's destination is. */
+  destinationAddress(slot: number): number {
+    return this.addressOf(this.#sent.name.start + slot * SOCKADDR.slot, SOCKADDR.slot);
   }
 
   sendHeaders(first: number, count: number): number {

@@ -35,6 +35,10 @@ export class BatchSocket {
   readonly receiver: PacketReceiver;
   /** The place in the engine's table. */
   index = -1;
+  /** How many packets it is asked for: it is only worth asking for more than one where more come than rounds. */
+  patience = 1;
+  /** The round that read it last. */
+  lastRound = 0;
   /** Datagrams of one size to one destination may go out as one. */
   mayJoin = true;
   /** The last send was told of an ICMP error of one before it. */

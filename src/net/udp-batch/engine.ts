@@ -4,7 +4,7 @@
  */
 
 import type { TransportAddress } from "../../stun/address.ts";
-import { Arena, EVENT_SLOTS, RECEIVE_SLOTS } from "./arena.ts";
+import { Arena, EVENT_SLOTS, MAX_DATAGRAM, RECEIVE_SLOTS } from "./arena.ts";
 import { BatchSocket, type BatchSocketOptions, type PacketReceiver } from "./batch-socket.ts";
 import { GATHER_MICROSECONDS, GatherDelay } from "./gather-delay.ts";
 import { EFD_NONBLOCK_CLOEXEC, EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLLIN, MSG_DONTWAIT } from "./layout.ts";
@@ -39,6 +39,7 @@ export class BatchEngine {
   readonly #holes: number[] = [];
   readonly #ready = new Uint32Array(EVENT_SLOTS);
   #nextSlot = 0;
+  #rounds = 0;
   #isInRound = false;
   #isFlushDue = false;
   #state: State = "running";
@@ -152,6 +153,7 @@ export class BatchEngine {
     // A socket that is registered meanwhile does not touch these.
     for (let i = 0; i < count; i++) this.#ready[i] = this.arena.eventData(i);
     this.#isInRound = true;
+    this.#rounds++;
     let packets = 0;
     for (let i = 0; i < count; i++) {
       const socket = this.#sockets[this.#ready[i] as number];
@@ -169,10 +171,10 @@ export class BatchEngine {
       this.#nextSlot = 0;
     }
     const first = this.#nextSlot;
-    const room = Math.min(MAX_PER_SOCKET, RECEIVE_SLOTS - first);
-    const headers = this.arena.receiveHeaders(first, room);
+    const asked = Math.min(socket.patience, RECEIVE_SLOTS - first);
     // Nothing there after all, or word of an ICMP error: the next round tells.
-    const count = this.#libc.recvmmsg(socket.descriptor, headers, room, MSG_DONTWAIT, 0);
+    const count = asked === 1 ? this.#receiveOne(socket, first) : this.#receiveMany(socket, first, asked);
+    this.#adapt(socket, asked, count);
     for (let slot = first; slot < first + count; slot++) {
       this.#nextSlot++;
       // The packets before it may have closed the socket.
@@ -180,6 +182,35 @@ export class BatchEngine {
       this.arena.renewHeader(slot);
     }
     return Math.max(0, count);
+  }
+
+  #receiveMany(socket: BatchSocket, first: number, asked: number): number {
+    const headers = this.arena.receiveHeaders(first, asked);
+    return this.#libc.recvmmsg(socket.descriptor, headers, asked, MSG_DONTWAIT, 0);
+  }
+
+  /** With fewer structures for the system to read and write. */
+  #receiveOne(socket: BatchSocket, slot: number): number {
+    const { arena } = this;
+    const { descriptor } = socket;
+    const length = this.#libc.recvfrom(
+      descriptor,
+      arena.packetAddress(slot),
+      MAX_DATAGRAM,
+      MSG_DONTWAIT,
+      arena.sourceAddress(slot),
+      arena.sourceLengthAddress(slot),
+    );
+    if (length < 0) return length;
+    arena.writeReceivedLength(slot, length);
+    return 1;
+  }
+
+  /** Asks for more of a socket that is full round after round, and for no more than there was of one that is not. */
+  #adapt(socket: BatchSocket, asked: number, count: number): void {
+    if (count < asked) socket.patience = Math.max(1, count);
+    else if (socket.lastRound === this.#rounds - 1) socket.patience = Math.min(MAX_PER_SOCKET, asked * 2);
+    socket.lastRound = this.#rounds;
   }
 
   #hand(socket: BatchSocket, slot: number): void {

@@ -11,7 +11,9 @@ export interface Libc {
   readonly getsockname: Call;
   readonly setsockopt: Call;
   readonly close: Call;
+  readonly recvfrom: Call;
   readonly recvmmsg: Call;
+  readonly sendto: Call;
   readonly sendmmsg: Call;
   readonly epollCreate: Call;
   readonly epollControl: Call;
@@ -73,7 +75,9 @@ function declare(koffi: Koffi): Libc {
     getsockname: call("int getsockname(int, int64, int64)"),
     setsockopt: call("int setsockopt(int, int, int, int64, uint)"),
     close: call("int close(int)"),
+    recvfrom: call("int64 recvfrom(int, int64, uint64, int, int64, int64)"),
     recvmmsg: call("int recvmmsg(int, int64, uint, int, int64)"),
+    sendto: call("int64 sendto(int, int64, uint64, int, int64, uint)"),
     sendmmsg: call("int sendmmsg(int, int64, uint, int)"),
     epollCreate: call("int epoll_create1(int)"),
     epollControl: call("int epoll_ctl(int, int, int, int64)"),

@@ -3,7 +3,7 @@
 import type { TransportAddress } from "../../stun/address.ts";
 import { type Arena, SEND_SLOTS } from "./arena.ts";
 import type { BatchSocket } from "./batch-socket.ts";
-import { MSG_DONTWAIT } from "./layout.ts";
+import { MSG_DONTWAIT, SOCKADDR } from "./layout.ts";
 import type { Libc } from "./libc.ts";
 import { ECONNREFUSED, EINTR, EINVAL, EIO, EMSGSIZE, type SendErrors } from "./send-errors.ts";
 
@@ -20,6 +20,7 @@ export class SendQueue {
   readonly #errors: SendErrors;
   readonly #sockets: (BatchSocket | undefined)[] = new Array(SEND_SLOTS).fill(undefined);
   readonly #destinations: (TransportAddress | undefined)[] = new Array(SEND_SLOTS).fill(undefined);
+  readonly #starts = new Int32Array(SEND_SLOTS);
   readonly #lengths = new Int32Array(SEND_SLOTS);
   /** Of the headers that are being built: their first slot. */
   readonly #firstSlots = new Int32Array(SEND_SLOTS);
@@ -41,6 +42,7 @@ export class SendQueue {
     const slot = this.#size++;
     this.#sockets[slot] = socket;
     this.#destinations[slot] = to;
+    this.#starts[slot] = start;
     this.#lengths[slot] = length;
     this.#arena.writeSent(slot, to, start, length);
   }
@@ -63,6 +65,7 @@ export class SendQueue {
 
   /** Slots [first, end), all of one socket. */
   #send(socket: BatchSocket, first: number, end: number): void {
+    if (end === first + 1) return this.#sendOne(socket, first);
     let headers = 0;
     for (let slot = first; slot < end; ) {
       const count = socket.mayJoin ? this.#runFrom(slot, end) : 1;
@@ -73,50 +76,48 @@ export class SendQueue {
       slot += count;
     }
     for (let sent = 0; sent < headers; ) {
-      const taken = this.#libc.sendmmsg(
-        socket.descriptor,
-        this.#arena.sendHeaders(sent, headers - sent),
-        headers - sent,
-        MSG_DONTWAIT,
-      );
+      const left = headers - sent;
+      const address = this.#arena.sendHeaders(sent, left);
+      const taken = this.#libc.sendmmsg(socket.descriptor, address, left, MSG_DONTWAIT);
       if (taken > 0) sent += taken;
-      else sent += this.#mendFailure(socket, sent);
+      else if (!this.#wasOfAnother(socket)) {
+        this.#mendFailure(socket, sent);
+        sent++;
+      }
     }
   }
 
-  /** What `sendmmsg` failed at is the first header; returns how many are done with. */
-  #mendFailure(socket: BatchSocket, header: number): number {
-    const errno = this.#libc.errno();
-    // Told of a packet before this one.
-    if (errno === EINTR || (errno === ECONNREFUSED && !socket.wasRefused)) {
-      socket.wasRefused = errno === ECONNREFUSED;
-      return 0;
+  /** With fewer structures for the system to read. */
+  #sendOne(socket: BatchSocket, slot: number): void {
+    const to = this.#destinations[slot] as TransportAddress;
+    const length = this.#lengths[slot] as number;
+    const data = this.#arena.addressOf(this.#starts[slot] as number, length);
+    const name = this.#arena.destinationAddress(slot);
+    const nameLength = to.family === 4 ? SOCKADDR.ipv4 : SOCKADDR.ipv6;
+    for (;;) {
+      if (this.#libc.sendto(socket.descriptor, data, length, MSG_DONTWAIT, name, nameLength) >= 0) return;
+      if (!this.#wasOfAnother(socket)) return this.#errors.count(this.#libc.errno(), 1);
     }
-    socket.wasRefused = false;
+  }
+
+  /** Whether the call failed because of a packet before it, or of a signal: it may be made again. */
+  #wasOfAnother(socket: BatchSocket): boolean {
+    const errno = this.#libc.errno();
+    const isAgain = errno === EINTR || (errno === ECONNREFUSED && !socket.wasRefused);
+    socket.wasRefused = isAgain && errno === ECONNREFUSED;
+    return isAgain;
+  }
+
+  /** The first header that is left was not taken. */
+  #mendFailure(socket: BatchSocket, header: number): void {
+    const errno = this.#libc.errno();
     const count = this.#counts[header] as number;
     const first = this.#firstSlots[header] as number;
-    if (count > 1 && (errno === EINVAL || errno === EIO || errno === EMSGSIZE)) {
-      // The device does not cut datagrams: one by one, from now on.
-      socket.mayJoin = false;
-      this.#sendOneByOne(socket, header, first, first + count);
-    } else {
-      this.#errors.count(errno, count);
-    }
-    return 1;
-  }
-
-  /** `header` is the one that failed: its place is free. */
-  #sendOneByOne(socket: BatchSocket, header: number, first: number, end: number): void {
-    for (let slot = first; slot < end; slot++) {
-      this.#arena.writeHeader(header, slot, 1, 0);
-      const taken = this.#libc.sendmmsg(
-        socket.descriptor,
-        this.#arena.sendHeaders(header, 1),
-        1,
-        MSG_DONTWAIT,
-      );
-      if (taken < 1) this.#errors.count(this.#libc.errno(), 1);
-    }
+    if (count === 1 || (errno !== EINVAL && errno !== EIO && errno !== EMSGSIZE))
+      return this.#errors.count(errno, count);
+    // The device does not cut datagrams: one by one, from now on.
+    socket.mayJoin = false;
+    for (let slot = first; slot < first + count; slot++) this.#sendOne(socket, slot);
   }
 
   /** How many slots from this one on go to the same destination with the same length; the last may be shorter. */

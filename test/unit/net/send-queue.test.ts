@@ -41,12 +41,7 @@ function at(address: number): number {
 function readHeader(descriptor: number, offset: number): Datagram[] {
   const { bytes } = arena;
   const pointer = (field: number) => at(Number(bytes.readBigUInt64LE(field)));
-  const name = pointer(offset + MMSGHDR.name);
-  const isIpv4 = bytes.readUInt32LE(offset + MMSGHDR.nameLength) === SOCKADDR.ipv4;
-  const ip = isIpv4
-    ? [...bytes.subarray(name + 4, name + 8)].join(".")
-    : bytes.toString("hex", name + 8, name + 24);
-  const to = `${ip}:${bytes.readUInt16BE(name + SOCKADDR.port)}`;
+  const to = readName(pointer(offset + MMSGHDR.name), bytes.readUInt32LE(offset + MMSGHDR.nameLength));
   const iov = pointer(offset + MMSGHDR.iov);
   const parts: Buffer[] = [];
   for (let i = 0; i < bytes.readUInt32LE(offset + MMSGHDR.iovCount); i++) {
@@ -79,6 +74,27 @@ function sendmmsg(descriptor = 0, headers = 0, count = 0): number {
   return taken;
 }
 
+/** One datagram, without a header. */
+function sendto(descriptor = 0, data = 0, length = 0, _flags = 0, name = 0, nameLength = 0): number {
+  const failure = failures.shift() ?? 0;
+  if (failure !== 0) {
+    errno = failure;
+    return -1;
+  }
+  const bytes = arena.bytes.toString("latin1", at(data), at(data) + length);
+  sent.push({ descriptor, to: readName(at(name), nameLength), bytes });
+  return length;
+}
+
+function readName(name: number, length: number): string {
+  const { bytes } = arena;
+  const ip =
+    length === SOCKADDR.ipv4
+      ? [...bytes.subarray(name + 4, name + 8)].join(".")
+      : bytes.toString("hex", name + 8, name + 24);
+  return `${ip}:${bytes.readUInt16BE(name + SOCKADDR.port)}`;
+}
+
 function address(text: string, port: number): TransportAddress {
   const ip = parseIp(text);
   if (ip === undefined) throw new Error(text);
@@ -108,7 +124,9 @@ beforeEach(() => {
     getsockname: unused,
     setsockopt: unused,
     close: unused,
+    recvfrom: unused,
     recvmmsg: unused,
+    sendto,
     sendmmsg,
     epollCreate: unused,
     epollControl: unused,
