@@ -9,6 +9,7 @@ import {
   type TransportAddress,
   withPort,
 } from "../../src/stun/address.ts";
+import { METHOD } from "../../src/stun/registry.ts";
 import { allocate, assertSuccess, text } from "../conformance/checks.ts";
 import type { Rule, Target } from "../conformance/target.ts";
 import { addressOf, deniedIpv4, deniedIpv6 } from "../support/denied-addresses.ts";
@@ -89,6 +90,34 @@ export const HOSTILE_SUITE: readonly Rule[] = [
       assert.equal((await peer.packets.take()).data.toString(), "marker");
     },
   },
+  {
+    id: "padding-says-nothing",
+    title: "what pads attributes and ChannelData is zero, never a piece of somebody's packet (CVE-2020-4067)",
+    rfc: "RFC 8489 section 14; RFC 8656 section 12.5",
+    async run(target) {
+      const [client, peer] = [await target.client(), await target.peer()];
+      const relayed = await allocate(client);
+      assertSuccess(await client.createPermission(peer.address), "CreatePermission");
+      const loud = Buffer.alloc(1200, 0xee);
+      for (const size of [1, 2, 3, 5, 1199]) {
+        await client.sendIndication(peer.address, loud);
+        await peer.packets.take();
+        await peer.send(relayed, loud.subarray(0, size));
+        assertZeroPadding((await client.data.take()).bytes);
+      }
+      const answers = [await client.bind(), await client.refresh(), await client.createPermission()];
+      answers.push(await client.ask(METHOD.allocate));
+      for (const answer of answers) assertZeroPadding(answer.message.bytes);
+      assertSuccess(await client.channelBind(CHANNEL, peer.address), "ChannelBind");
+      for (const size of [1, 2, 3, 5, 1199]) {
+        await client.sendChannelData(CHANNEL, loud, 0);
+        await peer.packets.take();
+        await peer.send(relayed, loud.subarray(0, size));
+        const { bytes, data } = await client.data.take();
+        assert.deepEqual([...bytes.subarray(4 + data.length)].filter(Boolean), [], "behind ChannelData");
+      }
+    },
+  },
 ];
 
 /** What needs a socket where nothing may arrive. */
@@ -144,6 +173,17 @@ async function assertDropped(target: Target, family: IpFamily, denied: readonly 
   const after = target.controls.drops;
   assert.equal(after["no-permission"] - before["no-permission"], denied.length, "Send indications");
   assert.equal(after["no-channel"] - before["no-channel"], denied.length, "ChannelData");
+}
+
+/** Behind each attribute of a STUN message. */
+function assertZeroPadding(bytes: Uint8Array): void {
+  const message = Buffer.from(bytes);
+  for (let at = 20; at < message.length; ) {
+    const end = at + 4 + message.readUInt16BE(at + 2);
+    const next = (end + 3) & ~3;
+    assert.deepEqual([...message.subarray(end, next)].filter(Boolean), [], "behind an attribute");
+    at = next;
+  }
 }
 
 async function attackByData(client: TurnClient, address: TransportAddress): Promise<void> {
