@@ -21,7 +21,7 @@ describe.skipIf(isMissing("chromium", "namespaces"))("behind a 1:1 NAT without h
   beforeAll(async () => {
     lab = new NetworkLab();
     site = lab.addNattedServer("srv");
-    const homes: Machine[] = [lab.addHome("ann"), lab.addHome("bob")];
+    const homes: Machine[] = [lab.addHome("ann", "port-restricted"), lab.addHome("bob", "port-restricted")];
     server = await TurnpikeProcess.start({
       prefix: site.prefix,
       ports: PORTS,

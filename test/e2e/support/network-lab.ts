@@ -1,14 +1,15 @@
 /**
  * A small internet inside this machine, of network namespaces that nothing leads out of:
  *
- *   home ── home router ──┐                     ┌── 1:1 NAT ── server
- *  10.0.0.2     masquerade├── "the internet" ───┤
- *   host ─────────────────┘   one bridge        └── ...
+ *   home ── router ───┐                     ┌── 1:1 NAT ── server
+ *  10.0.0.2   a NAT   ├── "the internet" ───┤
+ *   host ─────────────┘   one bridge        └── ...
  *
  * Public addresses are of ranges that no relay refuses (documentation ranges are refused), and are seen only in here.
  */
 
-import { spawnSync } from "node:child_process";
+import { inside, ip, Namespaces, nft, sysctl } from "./namespaces.ts";
+import { type NatKind, natRules } from "./nat.ts";
 
 /** The internet's networks. */
 const PUBLIC_4 = "93.184.216";
@@ -26,56 +27,54 @@ export interface Machine {
   readonly publicAddress: string;
 }
 
+export interface Home extends Machine {
+  /** Puts a router of another kind in the place of its own. */
+  setNat(kind: NatKind): void;
+}
+
 export interface NattedServer extends Machine {
   /** Packets that the machine sent to its own public address; all of them are lost. */
   hairpinPackets(): number;
 }
 
 export class NetworkLab {
-  readonly #id = `tp${process.pid.toString(36)}${(labs++).toString(36)}`;
-  readonly #namespaces: string[] = [];
+  readonly #namespaces = new Namespaces();
+  readonly #machines: string[] = [];
+  readonly #names = new Map([["localhost", "127.0.0.1"]]);
   readonly #internet: string;
-  readonly #removeAtExit = () => this.remove();
   #hosts = 10;
 
   constructor() {
-    process.once("exit", this.#removeAtExit);
-    this.#internet = this.#namespace("net");
+    this.#internet = this.#namespaces.add("net");
     ip(this.#internet, "link add br0 type bridge");
     ip(this.#internet, "link set br0 up");
   }
 
+  /** The names of its namespaces begin with it. */
+  get id(): string {
+    return this.#namespaces.id;
+  }
+
   /** A machine with a public address of its own. */
   addHost(name: string): Machine {
-    const namespace = this.#namespace(name);
+    const namespace = this.#addMachine(name);
     const { address, address6 } = this.#joinInternet(namespace);
     return { prefix: inside(namespace), address, address6, publicAddress: address };
   }
 
-  /** A machine behind a home router: others reach it only where it has sent something before. */
-  addHome(name: string): Machine {
-    const router = this.#namespace(`${name}r`);
+  /** A machine behind a router of its own. */
+  addHome(name: string, nat: NatKind): Home {
+    const router = this.#namespaces.add(`${name}-router`);
     const { address } = this.#joinInternet(router);
     const home = this.#behind(router, name);
-    nft(
-      router,
-      `table ip home {
-        chain out { type nat hook postrouting priority srcnat; oifname "wan" masquerade; }
-        chain through {
-          type filter hook forward priority filter; policy drop;
-          iifname "lan" accept
-          ct state established,related accept
-        }
-        # What arrives too early is dropped, not rejected: else conntrack keeps its tuple and the hole moves.
-        chain self { type filter hook input priority filter; policy drop; }
-      }`,
-    );
-    return { ...home, publicAddress: address };
+    const setNat = (kind: NatKind) => void nft(router, natRules(kind, home.address));
+    setNat(nat);
+    return { ...home, publicAddress: address, setNat };
   }
 
   /** A machine behind a 1:1 NAT, as clouds have it: every port of a public address is its, but without hairpin. */
   addNattedServer(name: string): NattedServer {
-    const router = this.#namespace(`${name}r`);
+    const router = this.#namespaces.add(`${name}-router`);
     const { address } = this.#joinInternet(router);
     const server = this.#behind(router, name);
     nft(
@@ -93,18 +92,30 @@ export class NetworkLab {
     return { ...server, publicAddress: address, hairpinPackets };
   }
 
-  /** Takes everything away. Idempotent; also done when the process ends before. */
-  remove(): void {
-    process.off("exit", this.#removeAtExit);
-    for (const namespace of this.#namespaces.splice(0)) spawnSync("ip", ["netns", "del", namespace]);
+  /** Gives a name an address, on every machine, for programs that are started afterwards. */
+  nameHost(name: string, address: string): void {
+    this.#names.set(name, address);
+    for (const machine of this.#machines) this.#writeNames(machine);
   }
 
-  #namespace(name: string): string {
-    const namespace = `${this.#id}-${name}`;
-    command(["ip", "netns", "add", namespace]);
-    this.#namespaces.push(namespace);
-    ip(namespace, "link set lo up");
+  /** Takes everything away, and ends what still runs there. Idempotent; also done when the test is killed. */
+  remove(): void {
+    this.#namespaces.remove();
+  }
+
+  #addMachine(name: string): string {
+    const namespace = this.#namespaces.add(name);
+    this.#machines.push(namespace);
+    this.#writeNames(namespace);
     return namespace;
+  }
+
+  #writeNames(machine: string): void {
+    // With its dot, too: so Chromium asks for the host of a STUN or TURN URL over UDP, and only for that.
+    const lines = [...this.#names].map(([name, address]) => `${address} ${name} ${name}.\n`);
+    this.#namespaces.writeEtc(machine, "hosts", lines.join(""));
+    // Nobody listens there: any other name is unknown at once, without the seconds of a resolver that never answers.
+    this.#namespaces.writeEtc(machine, "resolv.conf", "nameserver 127.0.0.1\n");
   }
 
   /** Gives a namespace an interface "wan" with public addresses. */
@@ -114,8 +125,7 @@ export class NetworkLab {
     const address6 = `${PUBLIC_6}::${host}`;
     ip(namespace, `link add wan type veth peer name port${host} netns ${this.#internet}`);
     ip(namespace, `address add ${address}/24 dev wan`);
-    // nodad: usable at once, without the seconds of duplicate address detection.
-    ip(namespace, `address add ${address6}/64 dev wan nodad`);
+    ip(namespace, `address add ${address6}/64 dev wan`);
     ip(namespace, "link set wan up");
     ip(this.#internet, `link set port${host} master br0 up`);
     return { address, address6 };
@@ -123,7 +133,7 @@ export class NetworkLab {
 
   /** A machine on the LAN of a router. */
   #behind(router: string, name: string): Omit<Machine, "publicAddress"> {
-    const namespace = this.#namespace(name);
+    const namespace = this.#addMachine(name);
     const address = `${LAN}.2`;
     ip(namespace, `link add eth0 type veth peer name lan netns ${router}`);
     ip(namespace, `address add ${address}/24 dev eth0`);
@@ -131,32 +141,7 @@ export class NetworkLab {
     ip(router, `address add ${LAN}.1/24 dev lan`);
     ip(router, "link set lan up");
     ip(namespace, `route add default via ${LAN}.1`);
-    command([...inside(router), "sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward"]);
+    sysctl(router, "ipv4/ip_forward", 1);
     return { prefix: inside(namespace), address, address6: "" };
   }
-}
-
-let labs = 0;
-
-function inside(namespace: string): readonly string[] {
-  return ["ip", "netns", "exec", namespace];
-}
-
-function ip(namespace: string, words: string): void {
-  command(["ip", "-netns", namespace, ...words.split(" ")]);
-}
-
-function nft(namespace: string, script: string): string {
-  return command(
-    [...inside(namespace), "nft", "-f", "-"],
-    script.startsWith("list") ? `${script}\n` : script,
-  );
-}
-
-/** Runs a command that takes a moment, and returns what it printed. */
-function command(words: readonly string[], input?: string): string {
-  const [program = "", ...args] = words;
-  const { status, stdout, stderr, error } = spawnSync(program, args, { encoding: "utf8", input });
-  if (status !== 0) throw new Error(`${words.join(" ")}: ${error?.message ?? stderr}\n${input ?? ""}`);
-  return stdout;
 }
