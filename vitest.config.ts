@@ -1,6 +1,9 @@
 import { defineConfig } from "vitest/config";
 
-function project(name: string, options: { testTimeout?: number; fileParallelism?: boolean } = {}) {
+function project(
+  name: string,
+  options: { testTimeout?: number; hookTimeout?: number; fileParallelism?: boolean } = {},
+) {
   return { test: { name, include: [`test/${name}/**/*.test.ts`], ...options } };
 }
 
@@ -12,7 +15,8 @@ export default defineConfig({
       project("hostile", { testTimeout: 15_000 }),
       project("integration", { testTimeout: 15_000 }),
       project("fuzz", { testTimeout: 60_000 }),
-      project("e2e", { testTimeout: 120_000, fileParallelism: false }),
+      // The hooks start browsers: on a busy machine that takes longer than the usual ten seconds.
+      project("e2e", { testTimeout: 120_000, hookTimeout: 60_000, fileParallelism: false }),
     ],
   },
 });

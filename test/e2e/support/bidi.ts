@@ -1,6 +1,7 @@
 /** WebDriver BiDi: commands and events as JSON over a WebSocket (https://w3c.github.io/webdriver-bidi/). */
 
 import { once } from "node:events";
+import type { Duplex } from "node:stream";
 import { WebSocket } from "ws";
 import { ANSWER_MS } from "./browser.ts";
 import { within } from "./within.ts";
@@ -33,12 +34,13 @@ export class BidiConnection {
     socket.on("close", () => this.#fail("the browser closed its BiDi connection"));
   }
 
-  /** `url`: ws://127.0.0.1:PORT/session */
+  /** `url`: ws://127.0.0.1:PORT/session. `createConnection`: for a browser that is not on this side of a namespace. */
   static async open(
     url: string,
     onEvent: (method: string, params: Record<string, unknown>) => void,
+    createConnection?: () => Duplex,
   ): Promise<BidiConnection> {
-    const socket = new WebSocket(url);
+    const socket = new WebSocket(url, createConnection === undefined ? {} : { createConnection });
     await once(socket, "open");
     return new BidiConnection(socket, onEvent);
   }

@@ -6,18 +6,23 @@ import { eventually } from "./eventually.ts";
 /** `data-state` of the page. */
 export type PageState = "lobby" | "waiting" | "connecting" | "connected" | "reconnecting" | "ended";
 
+/** The candidates that carry the data, seen from one side. `relayProtocol`: how its own relay is reached. */
+export interface SelectedPair {
+  readonly local: string;
+  readonly remote: string;
+  readonly relayProtocol?: string;
+  /** What leaves the browser: `relayProtocol`, or that of the candidate. */
+  readonly transport?: string;
+  readonly localAddress?: string;
+  readonly remoteAddress?: string;
+}
+
 /** What the browser's own statistics say about its newest connection. */
 export interface ConnectionFacts {
   /** Connections that are not closed. */
   readonly open: number;
   readonly state?: string;
-  readonly pair?: {
-    readonly local: string;
-    readonly remote: string;
-    readonly relayProtocol?: string;
-    readonly localAddress?: string;
-    readonly remoteAddress?: string;
-  };
+  readonly pair?: SelectedPair;
   readonly messagesReceived?: number;
   readonly framesDecoded?: number;
   readonly audioPackets?: number;
@@ -63,11 +68,12 @@ export class CallPage {
 
   /** Waits for a state of the page. */
   async reaches(...states: readonly PageState[]): Promise<PageState> {
-    return await eventually(
+    const { state } = await eventually(
       `${this.name}'s page being ${states.join(" or ")}`,
-      () => this.tab.evaluate<PageState>(`document.querySelector("main").dataset.state`),
-      (state) => states.includes(state),
+      async () => ({ ...(await this.#shown()), errors: this.tab.errors }),
+      ({ state }) => states.includes(state),
     );
+    return state;
   }
 
   /** Loads the page again; resolves as soon as the new one runs. */
@@ -148,6 +154,14 @@ export class CallPage {
       remoteType: path.dataset.remoteType ?? null,
       relayProtocol: path.dataset.relayProtocol ?? null,
     }))(document.querySelector("#path"))`);
+  }
+
+  /** `problem`: what the page tells a person who cannot join. */
+  #shown(): Promise<{ readonly state: PageState; readonly problem: string }> {
+    return this.tab.evaluate(`({
+      state: document.querySelector("main").dataset.state,
+      problem: document.querySelector("#join-error")?.textContent ?? "",
+    })`);
   }
 
   /** Without a secure context the page has no camera to offer, and its box is disabled or hidden. */

@@ -2,7 +2,7 @@
 
 import { setTimeout as delay } from "node:timers/promises";
 import { expect } from "vitest";
-import type { CallPage, ConnectionFacts } from "./call-page.ts";
+import type { CallPage, ConnectionFacts, SelectedPair } from "./call-page.ts";
 import { eventually } from "./eventually.ts";
 
 export const MESSAGES = 200;
@@ -48,25 +48,45 @@ export async function expectTalk(a: CallPage, b: CallPage): Promise<void> {
   }
 }
 
-/**
- * Both browsers carry the call from relay to relay, and still do a second later: a pair may be chosen for a moment and
- * given up for a better one.
- */
+/** Both browsers carry the call from relay to relay, and the pages say so. */
 export async function expectRelayedBothWays(a: CallPage, b: CallPage): Promise<void> {
-  const isRelayed = ({ pair }: ConnectionFacts) => pair?.local === "relay" && pair.remote === "relay";
-  const both = [a, b].map((page) => page.factsWhen("a pair of two relays", isRelayed));
-  await Promise.all(both);
-  await delay(1000);
+  await expectSteadyPair("two relays", ({ local, remote }) => local === "relay" && remote === "relay", [
+    a,
+    b,
+  ]);
   for (const page of [a, b]) {
-    const { pair, state } = await page.facts();
-    expect(state).toBe("connected");
-    expect(pair).toMatchObject({ local: "relay", remote: "relay" });
     expect(await page.shownPath()).toMatchObject({
       relayed: "true",
       localType: "relay",
       remoteType: "relay",
     });
   }
+}
+
+/** Both browsers carry the call that way, and the pages say so. "relayed": by a relay of either side. */
+export async function expectPath(path: "direct" | "relayed", a: CallPage, b: CallPage): Promise<void> {
+  const isRelayed = ({ local, remote }: SelectedPair) => local === "relay" || remote === "relay";
+  await expectSteadyPair(`a ${path} way`, (pair) => isRelayed(pair) === (path === "relayed"), [a, b]);
+  for (const page of [a, b]) {
+    await eventually(
+      `${page.name}'s page saying that the call is ${path}`,
+      () => page.shownPath(),
+      ({ relayed }) => relayed === String(path === "relayed"),
+    );
+  }
+}
+
+/** Every browser has chosen such a pair, and keeps it: one may be chosen for a moment and given up for a better one. */
+async function expectSteadyPair(
+  what: string,
+  accept: (pair: SelectedPair) => boolean,
+  pages: readonly CallPage[],
+): Promise<void> {
+  const isSuch = ({ state, pair }: ConnectionFacts) =>
+    state === "connected" && pair !== undefined && accept(pair);
+  await Promise.all(pages.map((page) => page.factsWhen(what, isSuch)));
+  await delay(1000);
+  for (const page of pages) expect(await page.facts(), `${page.name}: ${what}`).toSatisfy(isSuch);
 }
 
 /** One hangs up: the call ends on both pages, and neither browser keeps a connection. */

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { BidiConnection } from "./bidi.ts";
 import { type Browser, IN_PAGE_SCRIPT, type Tab } from "./browser.ts";
 import { TestProcess } from "./child-process.ts";
+import { connectInside } from "./inside-connection.ts";
 import { makeTempDir } from "./temp-dir.ts";
 import { trustAuthority } from "./test-authority.ts";
 
@@ -40,6 +41,8 @@ const PREFERENCES: Readonly<Record<string, string | number | boolean>> = {
 };
 
 export interface FirefoxOptions {
+  /** Set before the browser: `["ip", "netns", "exec", NAME]`. */
+  readonly prefix?: readonly string[];
   /** An http origin that may use the camera all the same: `http://192.0.2.2:8080`. */
   readonly secureOrigin?: string;
   /** A certificate authority to trust, PEM. */
@@ -55,8 +58,18 @@ export async function launchFirefox(options: FirefoxOptions = {}): Promise<Brows
     ([name, value]) => `user_pref(${JSON.stringify(name)}, ${JSON.stringify(value)});\n`,
   );
   writeFileSync(join(profile.path, "user.js"), lines.join(""));
+  const prefix = options.prefix ?? [];
   const child = TestProcess.start(
-    ["firefox-esr", "--headless", "--no-remote", "--profile", profile.path, "--remote-debugging-port", "0"],
+    [
+      ...prefix,
+      "firefox-esr",
+      "--headless",
+      "--no-remote",
+      "--profile",
+      profile.path,
+      "--remote-debugging-port",
+      "0",
+    ],
     { env: { ...process.env, HOME: profile.path, MOZ_CRASHREPORTER_DISABLE: "1" } },
   );
   const close = async () => {
@@ -64,20 +77,30 @@ export async function launchFirefox(options: FirefoxOptions = {}): Promise<Brows
     profile.remove();
   };
   try {
-    return await connect(child, close);
+    return await connect(child, prefix, close);
   } catch (error) {
     await close();
     throw error;
   }
 }
 
-async function connect(child: TestProcess, close: () => Promise<void>): Promise<Browser> {
+async function connect(
+  child: TestProcess,
+  prefix: readonly string[],
+  close: () => Promise<void>,
+): Promise<Browser> {
   const [, address = ""] = await child.printed(/WebDriver BiDi listening on (\S+)/);
   const errors = new Map<string, string[]>();
-  const bidi = await BidiConnection.open(`${address}/session`, (_method, params) => {
-    const entry = params as { level?: string; text?: string; source?: { context?: string } };
-    if (entry.level === "error") errors.get(entry.source?.context ?? "")?.push(entry.text ?? "");
-  });
+  const port = Number(new URL(address).port);
+  const connection = prefix.length === 0 ? undefined : () => connectInside(prefix, port);
+  const bidi = await BidiConnection.open(
+    `${address}/session`,
+    (_method, params) => {
+      const entry = params as { level?: string; text?: string; source?: { context?: string } };
+      if (entry.level === "error") errors.get(entry.source?.context ?? "")?.push(entry.text ?? "");
+    },
+    connection,
+  );
   await bidi.send("session.new", { capabilities: {} });
   await bidi.send("session.subscribe", { events: ["log.entryAdded"] });
   await bidi.send("script.addPreloadScript", { functionDeclaration: `() => { ${IN_PAGE_SCRIPT} }` });

@@ -97,6 +97,8 @@
       local: local?.candidateType,
       remote: remote?.candidateType,
       relayProtocol: local?.relayProtocol,
+      // As this side sends it: to its relay, or else to the other candidate.
+      transport: local?.relayProtocol || local?.protocol,
       localAddress: local?.address,
       remoteAddress: remote?.address,
     };
