@@ -14,6 +14,7 @@ export interface SelectedPair {
   /** What leaves the browser: `relayProtocol`, or that of the candidate. */
   readonly transport?: string;
   readonly localAddress?: string;
+  readonly localPort?: number;
   readonly remoteAddress?: string;
 }
 
@@ -135,6 +136,20 @@ export class CallPage {
   /** How every connection that the page made stands, for people to read. */
   async states(): Promise<string> {
     return `${this.name}: ${await this.tab.evaluate<string>("JSON.stringify(turnpikeTest.states())")}`;
+  }
+
+  /** From now on `longestSilenceMs` measures. */
+  watchSound(): Promise<void> {
+    return this.tab.evaluate("turnpikeTest.watchSound()");
+  }
+
+  /** The longest time without a packet of the other's sound. */
+  longestSilenceMs(): Promise<number> {
+    return this.tab.evaluate<number>("turnpikeSound.longestGapMs");
+  }
+
+  restartIce(): Promise<void> {
+    return this.tab.evaluate("turnpikeTest.restartIce()");
   }
 
   /** Waits until the statistics are as wanted. */

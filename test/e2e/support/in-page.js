@@ -100,6 +100,7 @@
       // As this side sends it: to its relay, or else to the other candidate.
       transport: local?.relayProtocol || local?.protocol,
       localAddress: local?.address,
+      localPort: local?.port,
       remoteAddress: remote?.address,
     };
   }
@@ -154,5 +155,40 @@
     }));
   }
 
-  globalThis.turnpikeTest = { click, check, fill, openChat, say, chat, connection, states };
+  const FLOW_POLL_MS = 100;
+
+  /** From now on: the longest time in which no sound of the other came. */
+  function watchSound() {
+    const seen = { packets: 0, sinceMs: performance.now(), longestGapMs: 0 };
+    globalThis.turnpikeSound = seen;
+    const look = async () => {
+      const { audioPackets = 0 } = await connection();
+      const nowMs = performance.now();
+      seen.longestGapMs = Math.max(seen.longestGapMs, nowMs - seen.sinceMs);
+      if (audioPackets !== seen.packets) Object.assign(seen, { packets: audioPackets, sinceMs: nowMs });
+      setTimeout(look, FLOW_POLL_MS);
+    };
+    void look();
+  }
+
+  /** As an application may do it, of the newest connection. */
+  function restartIce() {
+    connections
+      .filter((one) => one.connectionState !== "closed")
+      .at(-1)
+      ?.restartIce();
+  }
+
+  globalThis.turnpikeTest = {
+    click,
+    check,
+    fill,
+    openChat,
+    say,
+    chat,
+    connection,
+    states,
+    watchSound,
+    restartIce,
+  };
 })();
