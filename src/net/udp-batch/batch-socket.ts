@@ -35,10 +35,9 @@ export class BatchSocket {
   readonly receiver: PacketReceiver;
   /** The place in the engine's table. */
   index = -1;
-  /** How many packets it is asked for: it is only worth asking for more than one where more come than rounds. */
+  /** How many packets it is asked for at once: what is asked for in vain costs the system a look. */
   patience = 1;
-  /** The round that read it last. */
-  lastRound = 0;
+  lastReadMs = Number.NEGATIVE_INFINITY;
   /** Datagrams of one size to one destination may go out as one. */
   mayJoin = true;
   /** The last send was told of an ICMP error of one before it. */

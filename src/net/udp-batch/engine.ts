@@ -14,6 +14,8 @@ import { SendQueue } from "./send-queue.ts";
 
 /** Of one socket in one round, so that no socket keeps the others waiting. */
 const MAX_PER_SOCKET = 64;
+/** A socket that is full again within this time has more than a stream of voice. */
+const BUSY_SOCKET_MS = 15;
 /** With fewer slots left the round sends first, and has them all. */
 const FEW_SLOTS = 32;
 /** How long rounds go on before the event loop has its turn. */
@@ -39,7 +41,8 @@ export class BatchEngine {
   readonly #holes: number[] = [];
   readonly #ready = new Uint32Array(EVENT_SLOTS);
   #nextSlot = 0;
-  #rounds = 0;
+  /** Of this round. */
+  #nowMs = 0;
   #isInRound = false;
   #isFlushDue = false;
   #state: State = "running";
@@ -153,7 +156,7 @@ export class BatchEngine {
     // A socket that is registered meanwhile does not touch these.
     for (let i = 0; i < count; i++) this.#ready[i] = this.arena.eventData(i);
     this.#isInRound = true;
-    this.#rounds++;
+    this.#nowMs = performance.now();
     let packets = 0;
     for (let i = 0; i < count; i++) {
       const socket = this.#sockets[this.#ready[i] as number];
@@ -206,11 +209,12 @@ export class BatchEngine {
     return 1;
   }
 
-  /** Asks for more of a socket that is full round after round, and for no more than there was of one that is not. */
+  /** Asks for more of a socket that is full again and again, and for no more than there was of one that is not. */
   #adapt(socket: BatchSocket, asked: number, count: number): void {
     if (count < asked) socket.patience = Math.max(1, count);
-    else if (socket.lastRound === this.#rounds - 1) socket.patience = Math.min(MAX_PER_SOCKET, asked * 2);
-    socket.lastRound = this.#rounds;
+    else if (this.#nowMs - socket.lastReadMs < BUSY_SOCKET_MS)
+      socket.patience = Math.min(MAX_PER_SOCKET, asked * 2);
+    socket.lastReadMs = this.#nowMs;
   }
 
   #hand(socket: BatchSocket, slot: number): void {
