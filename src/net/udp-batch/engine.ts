@@ -41,6 +41,8 @@ export class BatchEngine {
   readonly #holes: number[] = [];
   readonly #ready = new Uint32Array(EVENT_SLOTS);
   #nextSlot = 0;
+  /** When the last rounds ended. */
+  #leftMs = 0;
   /** Of this round. */
   #nowMs = 0;
   #isInRound = false;
@@ -133,9 +135,16 @@ export class BatchEngine {
   // ---- rounds
 
   #wait(): void {
-    if (this.#gather.isDue(performance.now())) this.#libc.sleepLater(GATHER_MICROSECONDS, this.#run);
+    this.#leftMs = performance.now();
+    if (this.#gather.isDue(this.#leftMs)) setImmediate(this.#gatherAndRun);
     else this.#libc.epollWaitLater(this.#epoll, this.arena.events, EVENT_SLOTS, MAX_WAIT_MS, this.#run);
   }
+
+  /** Lets packets gather, unless the event loop took as long for other things meanwhile. */
+  readonly #gatherAndRun = (): void => {
+    if (performance.now() - this.#leftMs < GATHER_MICROSECONDS / 1000) this.#libc.usleep(GATHER_MICROSECONDS);
+    this.#run();
+  };
 
   /** Rounds as long as there is something to do, with a turn of the event loop in between. */
   readonly #run = (): void => {
@@ -144,7 +153,7 @@ export class BatchEngine {
     for (;;) {
       const packets = this.#round();
       this.#gather.count(packets);
-      if (packets === 0) return this.#wait();
+      if (packets < this.#gather.worthAnotherRound) return this.#wait();
       if (performance.now() >= endMs) break;
     }
     setImmediate(this.#run);

@@ -21,6 +21,11 @@ export class GatherDelay {
     this.#packets += packets;
   }
 
+  /** Packets of a round after which another one is made at once. While packets gather, a small round has taken what there was. */
+  get worthAnotherRound(): number {
+    return this.#isBusy ? LARGE_ROUND : 1;
+  }
+
   isDue(nowMs: number): boolean {
     const elapsedMs = nowMs - this.#sinceMs;
     if (elapsedMs >= WINDOW_MS) {

@@ -20,8 +20,8 @@ export interface Libc {
   readonly epollWait: Call;
   /** As `epollWait`, on a thread of the pool: the event loop goes on. */
   epollWaitLater(epoll: number, events: number, count: number, timeoutMs: number, done: () => void): void;
-  /** Sleeps on a thread of the pool. */
-  sleepLater(microseconds: number, done: () => void): void;
+  /** Blocks the thread for so many microseconds. */
+  readonly usleep: Call;
   /** Makes a descriptor that `write` makes readable. */
   readonly eventfd: Call;
   readonly write: Call;
@@ -67,7 +67,6 @@ function declare(koffi: Koffi): Libc {
   // The process itself: its libc is loaded already, whichever one it is.
   const library = koffi.load(null);
   const call = (declaration: string): Call => library.func(declaration);
-  const sleep = library.func("int usleep(uint)");
   const epollWait = library.func("int epoll_wait(int, int64, int, int)");
   return {
     socket: call("int socket(int, int, int)"),
@@ -85,9 +84,7 @@ function declare(koffi: Koffi): Libc {
     epollWaitLater(epoll, events, count, timeoutMs, done) {
       epollWait.async(epoll, events, count, timeoutMs, done);
     },
-    sleepLater(microseconds, done) {
-      sleep.async(microseconds, done);
-    },
+    usleep: call("int usleep(uint)"),
     eventfd: call("int eventfd(uint, int)"),
     write: call("int64 write(int, int64, uint64)"),
     errno: () => koffi.errno(),

@@ -132,7 +132,7 @@ beforeEach(() => {
     epollControl: unused,
     epollWait: unused,
     epollWaitLater: unused,
-    sleepLater: unused,
+    usleep: unused,
     eventfd: unused,
     write: unused,
     errno: () => errno,
