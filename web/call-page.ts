@@ -121,6 +121,10 @@ async function copyLink(control: HTMLButtonElement): Promise<void> {
 }
 
 function main(): void {
+  // Until here the page says that it is loading, and after a while that parts of it are missing.
+  page.dataset.state = "lobby";
+  box("load-problem").hidden = true;
+  lobby.setBusy(false);
   window.turnpike = { call: undefined };
   button("notice-close").addEventListener("click", () => notify(undefined));
   button("copy-link").addEventListener("click", () => void copyLink(button("copy-link")));
