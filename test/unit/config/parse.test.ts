@@ -135,6 +135,20 @@ describe("a wrong value is told with its path", () => {
     [{ allowRelayTo: ["10.0.0.0/33"] }, `allowRelayTo[0] "10.0.0.0/33": ${NETWORK}`],
     [{ denyRelayTo: ["all"] }, `denyRelayTo[0] "all": ${NETWORK}`],
     [{ trustedProxies: ["proxy"] }, `trustedProxies[0] "proxy": ${NETWORK}`],
+    // What inet_aton and others read as some address is none here: nobody opens or closes another network than he reads.
+    ...[
+      "010.0.0.0/8",
+      "2130706433/32",
+      "0x7f000001",
+      "127.1",
+      "10/8",
+      "fe80::1%eth0/64",
+      "::ffff:127.0.0.1%1",
+    ].map((text): [ConfigInput, string] => [{ denyRelayTo: [text] }, `denyRelayTo[0] "${text}": ${NETWORK}`]),
+    ...["127.1", "0177.0.0.1", "2130706433", "fe80::1%eth0"].map((text): [ConfigInput, string] => [
+      { adminHost: text },
+      `adminHost "${text}": must be an IPv4 or IPv6 address`,
+    ]),
     [{ lan: "yes" }, 'lan "yes": must be true or false'],
     [{ roomSize: 1 }, "roomSize 1: must be a whole number from 2 to 1000"],
     [{ allowedOrigins: ["https://a.example/b"] }, `allowedOrigins[0] "https://a.example/b": ${ORIGIN}`],
