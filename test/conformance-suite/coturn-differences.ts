@@ -56,6 +56,11 @@ const MALFORMED: Sentence = {
   sentence: "400 Bad Request: The request was malformed.",
   section: "RFC 8489 section 14.8; no sentence says it of this attribute",
 };
+const CONNECTION_ID: Sentence = {
+  sentence:
+    "If the request does not contain the CONNECTION-ID attribute, or if this attribute does not refer to an existing pending connection, the server MUST return a 400 (Bad Request) error.",
+  section: "RFC 6062 section 5.4",
+};
 const REFLECTION: Sentence = {
   sentence:
     "there is a small increase in the amount of data, since STUN responses are typically larger than requests.",
@@ -64,6 +69,7 @@ const REFLECTION: Sentence = {
 
 const NO_ALGORITHMS = "offers no PASSWORD-ALGORITHMS, and answers 401 to MESSAGE-INTEGRITY-SHA256";
 const BOUND_NAME = "ties a 5-tuple to the first USERNAME that came on it, proven or not: 437 to the next one";
+const UNANSWERED = "does not answer such a ConnectionBind";
 const LINGERS =
   "keeps the allocation for a second or more after Refresh(0), and a Refresh in that time revives it";
 const FIGURE =
@@ -150,7 +156,10 @@ export const COTURN_DIFFERENCES: ReadonlyMap<string, Difference> = new Map<strin
     },
   ],
   ["sha256-and-md5-side-by-side", noAlgorithms],
-  ["allocate-tcp", { kind: "breaks", does: "answers 400 to protocols 6, 1 and 255", ...PROTOCOL }],
+  [
+    "allocate-other-protocol",
+    { kind: "breaks", does: "answers 400 to protocols 1, 132 and 255", ...PROTOCOL },
+  ],
   ["allocate-protocol-zero", { kind: "breaks", does: "answers 400 to protocol 0", ...PROTOCOL }],
   [
     "dont-fragment",
@@ -216,6 +225,38 @@ export const COTURN_DIFFERENCES: ReadonlyMap<string, Difference> = new Map<strin
     },
   ],
   ["client-to-client-ends", { kind: "breaks", does: LINGERS, ...DELETED }],
+  [
+    "tcp-connect-without-allocation",
+    {
+      kind: "breaks",
+      does: "answers 403",
+      sentence:
+        "If the request is received on a TCP connection for which no allocation exists, the server MUST return a 437 (Allocation Mismatch) error.",
+      section: "RFC 6062 section 5.2",
+    },
+  ],
+  ["tcp-bind-unknown", { kind: "breaks", does: UNANSWERED, ...CONNECTION_ID }],
+  ["tcp-bind-once", { kind: "breaks", does: UNANSWERED, ...CONNECTION_ID }],
+  [
+    "tcp-bind-of-another",
+    {
+      kind: "open",
+      does: UNANSWERED,
+      sentence:
+        "441 (Wrong Credentials): The credentials in the (non-Allocate) request do not match those used to create the allocation.",
+      section: "RFC 8656 section 19; RFC 6062 does not say it of ConnectionBind",
+    },
+  ],
+  [
+    "tcp-half-closed",
+    {
+      kind: "open",
+      does: "closes both connections when one direction of one of them ends",
+      sentence:
+        "When a client data connection is closed, the server MUST close the corresponding peer data connection.",
+      section: "RFC 6062 section 5.5, which does not speak of half of it",
+    },
+  ],
   ["reflection-ipv4", { kind: "open", does: FIGURE, ...REFLECTION }],
   ["reflection-ipv6", { kind: "open", does: FIGURE, ...REFLECTION }],
   [

@@ -50,6 +50,7 @@ export async function startTurnpike(): Promise<StartedServer> {
   const server = await TurnpikeProcess.start({
     flags: [
       "--dev",
+      "--tcp-relay",
       ...hosts,
       `--realm=${REALM}`,
       ...USER_FLAGS,

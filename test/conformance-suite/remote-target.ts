@@ -10,9 +10,11 @@ import {
 } from "../../src/stun/address.ts";
 import { DENY_LIST_RULES } from "../conformance/rules/deny-list.ts";
 import { CAROL, type Need, type Peer, peerAt, type Rule, type Target } from "../conformance/target.ts";
+import { createTcpPlaces, type TcpPlaces } from "../conformance/tcp-places.ts";
 import { type Endpoint, type PacketTransport, transportTo } from "../support/endpoint.ts";
 import { NoAnswerError } from "../support/no-answer.ts";
 import { openStreamTransport } from "../support/stream-transport.ts";
+import { allocateTcp } from "../support/tcp-requests.ts";
 import { TurnClient } from "../support/turn-client.ts";
 import type { Credentials } from "../support/turn-request.ts";
 import { isUdpAddressFree, openUdpEndpoint } from "../support/udp-endpoint.ts";
@@ -31,6 +33,7 @@ export class RemoteServer {
   readonly places: Places;
   readonly #patienceMs: number;
   readonly #usedPorts = new Set<number>();
+  #relaysTcp: Promise<boolean> | undefined;
 
   /** `patienceMs`: how long a client or a peer waits for a packet. */
   constructor(options: SuiteOptions, places: Places, patienceMs: number) {
@@ -69,6 +72,7 @@ export class RemoteServer {
   open(): Target {
     const clients: TurnClient[] = [];
     const peers: Peer[] = [];
+    const opened: { close(): Promise<void> }[] = [];
     const [alice, bob] = this.options.users;
     const isUdp = this.options.transport === "udp";
     const openClient = async (family: IpFamily | undefined, as: Credentials) => {
@@ -87,6 +91,7 @@ export class RemoteServer {
       },
       client: ({ family, as = alice } = {}) => openClient(family, this.#userFor(as)),
       peer: async ({ family = 4, host = 0 } = {}) => keepPeer(await this.#openPeer(family, host)),
+      tcp: (family) => this.#tcpPlaces(family, opened),
       serverAddress: (family) => this.#serverAddress(family),
       isFree: isUdpAddressFree,
       endpointAt: async (ip) => keepPeer(peerAt(await openUdpEndpoint(ip), this.#patienceMs)),
@@ -96,7 +101,7 @@ export class RemoteServer {
       async close() {
         // Over TCP and TLS an allocation ends with its connection.
         if (isUdp) await Promise.all(clients.map(endAllocation));
-        await Promise.all([...clients, ...peers].map((one) => one.close()));
+        await Promise.all([...clients, ...peers, ...opened].map((one) => one.close()));
       },
     };
   }
@@ -110,6 +115,31 @@ export class RemoteServer {
       });
       await connection.close();
     }
+  }
+
+  /** The first to come finds out whether there are TCP allocations. */
+  #tcpPlaces(asked: IpFamily | undefined, opened: { close(): Promise<void> }[]): TcpPlaces {
+    const { transport, tls } = this.options;
+    const { server, from } = this.#wayOver(asked);
+    const places = createTcpPlaces({
+      server,
+      clientIp: from,
+      peerIp: this.#peerIp(4, 0),
+      patienceMs: this.#patienceMs,
+      keep(one) {
+        opened.push(one);
+        return one;
+      },
+      ...(transport === "tls" && { tls }),
+    });
+    return {
+      ...places,
+      control: async (as) => {
+        this.#relaysTcp ??= probeTcp(places, as);
+        required((await this.#relaysTcp) || undefined, "needs TCP allocations (RFC 6062)");
+        return places.control(as);
+      },
+    };
   }
 
   /** Whether the server still answers. */
@@ -134,16 +164,24 @@ export class RemoteServer {
     return required(as === CAROL || as === undefined ? (third ?? first) : as, "needs a user");
   }
 
-  /** Over the family of the first server where none is asked for; a server with one address is asked there, whatever the family. */
   async #openClient(asked: IpFamily | undefined, as: Credentials): Promise<TurnClient> {
+    return new TurnClient(await this.#connect(this.#wayOver(asked).server), as, this.#patienceMs);
+  }
+
+  /** Over the family of the first server where none is asked for; a server with one address is asked there, whatever the family. */
+  #wayOver(asked: IpFamily | undefined): { server: TransportAddress; from: IpAddress } {
     const { servers } = this.options;
     const server = required(servers.find(({ family }) => family === asked) ?? servers[0], "needs a server");
-    return new TurnClient(await this.#connect(server), as, this.#patienceMs);
+    return { server, from: this.#sourceFor(server) };
+  }
+
+  #sourceFor(server: TransportAddress): IpAddress {
+    return required(this.places.clientIp(server.family), "needs an address that reaches the server");
   }
 
   async #connect(server: TransportAddress): Promise<PacketTransport> {
     const { transport, tls } = this.options;
-    const from = required(this.places.clientIp(server.family), "needs an address that reaches the server");
+    const from = this.#sourceFor(server);
     if (transport === "udp") return transportTo(server, await this.#openUnused(from));
     return openStreamTransport({ server, from, ...(transport === "tls" && { tls }) });
   }
@@ -161,12 +199,15 @@ export class RemoteServer {
     }
   }
 
-  async #openPeer(family: IpFamily, host: 0 | 1): Promise<Peer> {
+  #peerIp(family: IpFamily, host: 0 | 1): IpAddress {
     const [first, second] = this.places.peers.filter((ip) => ip.family === family);
-    const ip =
-      host === 0 || family === 6
-        ? required(first, `needs a peer address (--peer) of IPv${family}`)
-        : required(second, "needs a second peer address (--peer)");
+    return host === 0 || family === 6
+      ? required(first, `needs a peer address (--peer) of IPv${family}`)
+      : required(second, "needs a second peer address (--peer)");
+  }
+
+  async #openPeer(family: IpFamily, host: 0 | 1): Promise<Peer> {
+    const ip = this.#peerIp(family, host);
     const peer = peerAt(await openUdpEndpoint(ip), this.#patienceMs);
     return { ...peer, send: (to, data) => peer.send(this.#harmless(to), data) };
   }
@@ -182,6 +223,14 @@ export class RemoteServer {
     const server = this.options.servers.find((one) => one.family === family);
     return required(server, `needs the server's IPv${family} address`);
   }
+}
+
+async function probeTcp(places: TcpPlaces, as: Credentials): Promise<boolean> {
+  const client = await places.control(as);
+  await client.authentication();
+  const answer = await allocateTcp(client);
+  await client.close();
+  return answer.isSuccess;
 }
 
 /** So that the next rules do not meet a quota. */

@@ -9,8 +9,9 @@ export function withClientsOn(family: IpFamily, kind: TargetKind): TargetKind {
     async open(settings) {
       const target = await kind.open(settings);
       const client: Target["client"] = (options) => target.client({ family, ...options });
+      const tcp = target.tcp && (() => target.tcp?.(family));
       // Not a copy: some of a target's properties are made, or refused, when they are asked for.
-      return Object.create(target, { client: { value: client } }) as Target;
+      return Object.create(target, { client: { value: client }, tcp: { value: tcp } }) as Target;
     },
   };
 }

@@ -19,6 +19,8 @@ import { PERMISSION_RULES } from "./rules/permission.ts";
 import { REFRESH_RULES } from "./rules/refresh.ts";
 import { RESERVATION_RULES } from "./rules/reservation.ts";
 import { STREAM_RULES } from "./rules/stream.ts";
+import { TCP_ALLOCATION_RULES } from "./rules/tcp-allocation.ts";
+import { TCP_CONNECTION_RULES } from "./rules/tcp-connection.ts";
 import type { Rule } from "./target.ts";
 
 export const RULES: readonly Rule[] = [
@@ -38,6 +40,8 @@ export const RULES: readonly Rule[] = [
   ...OWN_ADDRESS_RULES,
   ...DENY_LIST_RULES,
   ...CLOSED_RELAY_RULES,
+  ...TCP_ALLOCATION_RULES,
+  ...TCP_CONNECTION_RULES,
   ...LIMIT_RULES,
   ...LENIENCY_RULES,
   ...HOSTILE_RULES,

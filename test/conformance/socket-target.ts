@@ -5,6 +5,7 @@
 
 import { networkInterfaces } from "node:os";
 import type { Listener } from "../../src/net/listen.ts";
+import { TcpRelaySockets } from "../../src/net/tcp-relay-sockets.ts";
 import { openUdpEngine, type UdpEngine } from "../../src/net/udp-engine.ts";
 import {
   type IpAddress,
@@ -23,12 +24,14 @@ import { isUdpAddressFree, openUdpEndpoint } from "../support/udp-endpoint.ts";
 import { DEFAULT_LIMITS } from "./limits.ts";
 import { createRoomControls } from "./room-controls.ts";
 import { ALICE, BOB, CAROL, type Need, peerAt, REALM, type Target, type TargetSettings } from "./target.ts";
+import { createTcpPlaces, type TcpPlacesOptions } from "./tcp-places.ts";
 
 const LOOPBACK_IPV6 = ip("::1");
 export const SERVER_IPV4 = ip("127.0.0.1");
 export const RELAY_IPV4 = ip("127.0.0.3");
-const CLIENTS_IPV4 = [ip("127.0.0.1"), ip("127.0.0.5")];
-const PEERS_IPV4 = [ip("127.0.0.2"), ip("127.0.0.4")];
+const CLIENTS_IPV4 = [ip("127.0.0.1"), ip("127.0.0.5")] as const;
+const PEERS_IPV4 = [ip("127.0.0.2"), ip("127.0.0.4")] as const;
+const RELAY_PORTS = { min: 49152, max: 65535 };
 
 /** A machine without IPv6 cannot run the rules about it; CI must. */
 export function hasIpv6(): boolean {
@@ -49,11 +52,13 @@ export interface SocketTransport {
   readonly engine?: UdpEngine;
   listen(ip: IpAddress, turn: TurnServer): Promise<Listener>;
   connect(server: TransportAddress, from: IpAddress): Promise<PacketTransport>;
+  /** Over TCP or TLS: with TCP allocations. */
+  readonly stream?: Pick<TcpPlacesOptions, "ca">;
 }
 
 /** Our relay in this process, its relay sockets real ones. */
 export async function openSocketTarget(
-  { relayFamilies = [4, 6], ...limits }: TargetSettings,
+  { relayFamilies = [4, 6], tcpRelay = true, ...limits }: TargetSettings,
   endpoints: EndpointKeeper,
   transport: SocketTransport,
 ): Promise<Target> {
@@ -61,15 +66,14 @@ export async function openSocketTarget(
   const relayIps = families.filter((family) => relayFamilies.includes(family)).map(relayIp);
   const credentials = new TestCredentials(REALM, [ALICE, BOB], [CAROL]);
   const failures: unknown[] = [];
-  const failed = (error: unknown) => failures.push(error);
+  const failed = (error: unknown) => void failures.push(error);
   const engine = transport.engine ?? (await openUdpEngine("dgram", failed));
+  const relayAddresses = relayIps.map((own) => ({ bindIp: own, relayedIp: own }));
   const turn = new TurnServer({
     realm: REALM,
     credentials,
-    allocator: engine.createRelayAllocator(
-      relayIps.map((own) => ({ bindIp: own, relayedIp: own })),
-      { min: 49152, max: 65535 },
-    ),
+    allocator: engine.createRelayAllocator(relayAddresses, RELAY_PORTS),
+    tcpAllocator: tcpRelay ? new TcpRelaySockets(relayAddresses, RELAY_PORTS, failed) : undefined,
     targets: createTargets(relayIps),
     clock: () => performance.now(),
     limits: { ...DEFAULT_LIMITS, ...limits },
@@ -86,6 +90,7 @@ export async function openSocketTarget(
   }
   return {
     ...createPlaces(endpoints, serverAddress, transport.connect),
+    ...(transport.stream && { tcp: createTcp(endpoints, serverAddress, transport.stream) }),
     controls: createControls(turn, credentials),
     async close() {
       turn.close();
@@ -95,6 +100,21 @@ export async function openSocketTarget(
       if (failures.length > 0) throw new AggregateError(failures, "the relay met a defect of its own");
     },
   };
+}
+
+function createTcp(
+  endpoints: EndpointKeeper,
+  serverAddress: Target["serverAddress"],
+  stream: Pick<TcpPlacesOptions, "ca">,
+): NonNullable<Target["tcp"]> {
+  return (family = 4) =>
+    createTcpPlaces({
+      ...stream,
+      server: serverAddress(family),
+      clientIp: family === 4 ? CLIENTS_IPV4[0] : LOOPBACK_IPV6,
+      peerIp: PEERS_IPV4[0],
+      keep: endpoints.keep,
+    });
 }
 
 function createControls(turn: TurnServer, credentials: TestCredentials): Target["controls"] {
@@ -148,10 +168,10 @@ export function createPlaces(
 export class EndpointKeeper {
   readonly #opened: { close(): Promise<void> }[] = [];
 
-  keep<T extends { close(): Promise<void> }>(opened: T): T {
+  readonly keep = <T extends { close(): Promise<void> }>(opened: T): T => {
     this.#opened.push(opened);
     return opened;
-  }
+  };
 
   async open(own: IpAddress): Promise<Endpoint> {
     return this.keep(await openUdpEndpoint(own));

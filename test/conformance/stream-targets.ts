@@ -15,10 +15,11 @@ function streamKind(name: "tcp" | "tls"): TargetKind {
   const isTls = name === "tls";
   return {
     name,
-    offers: socketOffers("stream"),
+    offers: socketOffers("stream", "tcp-relay"),
     async open(settings) {
       const endpoints = new EndpointKeeper();
       return openSocketTarget(settings, endpoints, {
+        stream: isTls ? { ca: CERTIFICATE.cert } : {},
         listen: (ip, turn) =>
           openTcpListener(ip, 0, {
             turn: new TurnStreams({ turn, connections: CONNECTIONS }),

@@ -8,6 +8,7 @@ import type { Endpoint } from "../support/endpoint.ts";
 import { Mailbox } from "../support/mailbox.ts";
 import type { TurnClient } from "../support/turn-client.ts";
 import type { Credentials } from "../support/turn-request.ts";
+import type { TcpPlaces } from "./tcp-places.ts";
 
 /**
  * What a rule asks of its target.
@@ -17,13 +18,16 @@ import type { Credentials } from "../support/turn-request.ts";
  * - ipv6: clients, relay and peers over IPv6
  * - datagrams: clients reach the server by datagrams, each a packet of its own
  * - stream: clients reach the server over TCP or TLS
+ * - tcp-relay: the server has TCP allocations (RFC 6062): `tcp`
  * - public: none of its addresses is a loopback address
  */
-export type Need = "clock" | "inside" | "local" | "ipv6" | "datagrams" | "stream" | "public";
+export type Need = "clock" | "inside" | "local" | "ipv6" | "datagrams" | "stream" | "tcp-relay" | "public";
 
 /** How the server is set up for one rule; a rule with settings needs "inside". */
 export interface TargetSettings extends Partial<TurnLimits> {
   readonly relayFamilies?: readonly IpFamily[];
+  /** Default: where the target offers them. */
+  readonly tcpRelay?: boolean;
 }
 
 export interface RelayedPacket {
@@ -83,6 +87,8 @@ export interface Target {
   client(options?: ClientOptions): Promise<TurnClient>;
   /** A peer that the server is willing to relay to. */
   peer(options?: PlaceOptions): Promise<Peer>;
+  /** With clients over this family; default IPv4. Where the target offers "tcp-relay". */
+  readonly tcp?: (family?: IpFamily) => TcpPlaces;
   /** Where clients send to. */
   serverAddress(family: IpFamily): TransportAddress;
   /** Whether nobody holds this address on the target's machine. */

@@ -105,8 +105,11 @@ async function openControl({ server, ca }: Bench, as: Credentials = ALICE) {
   return { client, transport, relayed: answer.relayedAddress as TransportAddress };
 }
 
-async function openData({ server, ca }: Bench, as: Credentials = ALICE): Promise<DataConnection> {
-  const data = await openDataConnection({ server, from: CLIENT_IP, ...ca }, as);
+async function openData(
+  { server, ca }: Bench,
+  { client }: { readonly client: TurnClient },
+): Promise<DataConnection> {
+  const data = await openDataConnection({ server, from: CLIENT_IP, ...ca }, client);
   cleanups.push(() => data.close());
   return data;
 }
@@ -116,7 +119,7 @@ async function openCarried(bench: Bench) {
   const control = await openControl(bench);
   const answer = await connectTo(control.client, bench.peer.address);
   assertSuccess(answer, "Connect");
-  const data = await openData(bench);
+  const data = await openData(bench, control);
   assertSuccess(await data.bind(connectionIdOf(answer)), "ConnectionBind");
   const { end: far, from } = await bench.peer.accepted.take();
   return { control, near: data.end, far, from };
@@ -154,7 +157,7 @@ describe.each(["tcp", "tls"] as const)("clients over %s", (transport) => {
     assertSuccess(await control.client.createPermission(bench.peer.address), "CreatePermission");
     const far = await bench.peer.connect(control.relayed);
     await far.write("early");
-    const data = await openData(bench);
+    const data = await openData(bench, control);
     assertSuccess(await data.bind(await attemptOf(control.client)), "ConnectionBind");
     expect(await data.end.takeText(5)).toBe("early");
     await data.end.write("answer");
@@ -176,7 +179,8 @@ describe.each(["tcp", "tls"] as const)("clients over %s", (transport) => {
     const bench = await open(transport);
     const control = await openControl(bench);
     const id = connectionIdOf(await connectTo(control.client, bench.peer.address)) ?? 0;
-    const data = await openData(bench);
+    const data = await openData(bench, control);
+    await data.bind(undefined);
     const request = encodeRequest(
       METHOD.connectionBind,
       [connectionId(id)],
@@ -206,7 +210,7 @@ describe.each(["tcp", "tls"] as const)("clients over %s", (transport) => {
     const id = connectionIdOf(await connectTo(control.client, bench.peer.address));
     const { end: far } = await bench.peer.accepted.take();
     far.socket.end("hello and");
-    const data = await openData(bench);
+    const data = await openData(bench, control);
     assertSuccess(await data.bind(id), "ConnectionBind");
     expect(await data.end.takeText(9)).toBe("hello and");
     await expect.poll(() => data.end.isEnded).toBe(true);
@@ -270,7 +274,7 @@ describe.each(["tcp", "tls"] as const)("clients over %s", (transport) => {
     void far.write(Buffer.alloc(FLOOD_BYTES, 1)).then(() => {
       isTaken = true;
     });
-    const data = await openData(bench);
+    const data = await openData(bench, control);
     expect(isTaken).toBe(false);
     assertSuccess(await data.bind(id), "ConnectionBind");
     expect((await data.end.take(FLOOD_BYTES)).length).toBe(FLOOD_BYTES);
@@ -310,7 +314,7 @@ describe.each(["tcp", "tls"] as const)("clients over %s", (transport) => {
     assertSuccess(await bob.client.createPermission(alice.relayed), "CreatePermission");
     const answer = await connectTo(alice.client, bob.relayed);
     assertSuccess(answer, "Connect");
-    const ends = [await openData(bench), await openData(bench, BOB)] as const;
+    const ends = [await openData(bench, alice), await openData(bench, bob)] as const;
     assertSuccess(await ends[0].bind(connectionIdOf(answer)), "ConnectionBind");
     await ends[0].end.write("before the other one is there");
     assertSuccess(await ends[1].bind(await attemptOf(bob.client)), "ConnectionBind");

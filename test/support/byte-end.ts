@@ -9,6 +9,7 @@ type Subscribe = (take: (bytes: Buffer) => void) => void;
 
 export class ByteEnd {
   readonly socket: Socket;
+  readonly localPort: number;
   readonly #segments = new Mailbox<Buffer>("bytes", PATIENCE_MS);
   #rest: Buffer = Buffer.alloc(0);
   #receivedCount = 0;
@@ -21,6 +22,7 @@ export class ByteEnd {
   /** `subscribe` says how bytes come; by default all that the socket gets. */
   constructor(socket: Socket, subscribe: Subscribe = (take) => void socket.on("data", take)) {
     this.socket = socket;
+    this.localPort = socket.localPort ?? 0;
     this.closed = new Promise((resolve) => socket.once("close", () => resolve()));
     this.over = new Promise((resolve) => {
       socket.once("end", () => resolve());

@@ -82,12 +82,12 @@ export const ALLOCATE_RULES: readonly Rule[] = [
     },
   },
   {
-    id: "allocate-tcp",
-    title: "Allocate for another protocol than UDP gets 442",
+    id: "allocate-other-protocol",
+    title: "Allocate for another protocol than UDP and TCP gets 442",
     rfc: "RFC 8656 section 7.2, step 3",
     async run(target) {
       const client = await target.client();
-      for (const protocol of [6, 1, 255]) {
+      for (const protocol of [1, 132, 255]) {
         const answer = await client.request(METHOD.allocate, [requestedTransportAttribute(protocol)]);
         await assertRefused(client, answer, 442, `protocol ${protocol}`);
       }

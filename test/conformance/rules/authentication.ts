@@ -198,7 +198,7 @@ export const AUTHENTICATION_RULES: readonly Rule[] = [
       const [client, peer] = [await target.client(), await target.peer()];
       const answers: TurnAnswer[] = [
         await client.request(METHOD.allocate, []), // 400
-        await client.request(METHOD.allocate, [requestedTransportAttribute(6)]), // 442
+        await client.request(METHOD.allocate, [requestedTransportAttribute(255)]), // 442
         await client.refresh(), // 437
         await client.allocate(), // success
         await client.allocate(), // 437

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { parseIp, type TransportAddress, withPort } from "../../../src/stun/address.ts";
+import { connectTo } from "../../support/tcp-requests.ts";
 import { allocate, assertSuccess } from "../checks.ts";
 import type { Rule, Target } from "../target.ts";
+import { openAllocation } from "../tcp-checks.ts";
 
 const DENIED_IPV4 = [
   "0.0.0.0",
@@ -57,6 +59,18 @@ export const DENY_LIST_RULES: readonly Rule[] = [
     rfc: "RFC 8656 section 21.1; DESIGN section 5, deny list",
     needs: ["ipv6", "public"],
     run: (target) => assertDenied(target, 6, ["::1"]),
+  },
+  {
+    id: "denied-connect",
+    title: "Connect to addresses that are not of the public internet is refused with 403 (CVE-2026-73212)",
+    rfc: "RFC 6062 section 5.2; DESIGN section 5, deny list",
+    needs: ["stream", "tcp-relay"],
+    async run(target) {
+      const { client } = await openAllocation(target);
+      for (const ip of DENIED_IPV4)
+        assert.equal((await connectTo(client, addressOf(ip))).outcome, 403, `Connect to ${ip}`);
+      assertSuccess(await client.refresh(), "Refresh after the 403s");
+    },
   },
 ];
 
