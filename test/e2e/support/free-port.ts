@@ -30,10 +30,11 @@ async function freeTcpPort(): Promise<number> {
 async function isFreeForUdp(port: number): Promise<boolean> {
   const socket = createSocket("udp6");
   socket.bind(port);
-  const isFree = await Promise.race([
-    once(socket, "listening").then(() => true),
-    once(socket, "error").then(() => false),
-  ]);
+  // `once` rejects with an error that comes instead.
+  const isFree = await once(socket, "listening").then(
+    () => true,
+    () => false,
+  );
   socket.close();
   return isFree;
 }
