@@ -35,8 +35,8 @@ describe.skipIf(isMissing("chromium", "namespaces"))("a call with one side relay
     lab = new NetworkLab();
     site = lab.addHost("srv");
     const machines = {
-      "at home": lab.addHome("ann"),
-      "in another home": lab.addHome("bob"),
+      "at home": lab.addHome("ann", "port-restricted"),
+      "in another home": lab.addHome("bob", "port-restricted"),
       public: lab.addHost("cleo"),
     };
     // Chromium without a camera uses the address of its default route, and here nothing has one but homes.
@@ -123,7 +123,8 @@ describe.skipIf(isMissing("chromium", "namespaces"))("a call with one side relay
         [publicServer, []],
       ]);
       for (let call = 0; call < CALLS; call++) {
-        for (const [which, took] of times) {
+        // In turns: a browser is faster at what it has just done.
+        for (const [which, took] of call % 2 === 0 ? times : [...times].reverse()) {
           rooms++;
           const relayed = await enter("at home", { iceTransportPolicy: "relay" }, which);
           const direct = await enter("public", { rtcConfiguration: { iceServers: [] } }, which);
