@@ -39,7 +39,7 @@ export interface TcpListenerOptions {
   readonly tlsOnly?: boolean;
   /** Of connections of every kind, before a byte of them was read; and who may begin with a PROXY header. */
   readonly connections: ConnectionLimits;
-  /** How long a connection may take to say what it speaks; and before that a trusted proxy, to say whose it is. */
+  /** How long a connection may take to say what it speaks; before that a trusted proxy, to say whose it is; and TLS, for its handshake. */
   readonly firstBytesMs?: number;
   /** Told the address of a trusted proxy whose PROXY header could not be read. */
   readonly proxyHeaderRefused?: ((proxy: string) => void) | undefined;
@@ -48,14 +48,12 @@ export interface TcpListenerOptions {
 }
 
 const FIRST_BYTES_MS = 10_000;
-const TLS_HANDSHAKE_TIMEOUT_MS = 10_000;
 /** The kernel looks after peers that are gone without a word. */
 const KEEP_ALIVE_DELAY_MS = 30_000;
 /** RFC 7443 registers those of STUN. In this order: turnutils_uclient offers HTTP before them, and means TURN; browsers offer HTTP only. */
 const ALPN_PROTOCOLS = ["stun.turn", "stun.nat-discovery", "http/1.1"];
 const TLS_OPTIONS: TlsOptions = {
   minVersion: "TLSv1.2",
-  handshakeTimeout: TLS_HANDSHAKE_TIMEOUT_MS,
   ALPNProtocols: ALPN_PROTOCOLS,
 };
 
@@ -66,8 +64,10 @@ export async function openTcpListener(
   options: TcpListenerOptions,
 ): Promise<TcpListener> {
   const http = options.http && createHttpServer(options.http);
-  const tls = options.tls && createTlsServer({ ...TLS_OPTIONS, ...options.tls });
-  const route = createRouting(options, http, tls);
+  const firstBytesMs = options.firstBytesMs ?? FIRST_BYTES_MS;
+  const tls =
+    options.tls && createTlsServer({ ...TLS_OPTIONS, ...options.tls, handshakeTimeout: firstBytesMs });
+  const route = createRouting({ ...options, firstBytesMs }, http, tls);
   const server = createServer({
     noDelay: true,
     keepAlive: true,
@@ -75,7 +75,7 @@ export async function openTcpListener(
   });
   const sockets = acceptConnections(server, {
     limits: options.connections,
-    headerMs: options.firstBytesMs ?? FIRST_BYTES_MS,
+    headerMs: firstBytesMs,
     proxyHeaderRefused: options.proxyHeaderRefused ?? (() => undefined),
     route,
   });
@@ -98,11 +98,11 @@ export async function openTcpListener(
 
 /** What is done with each connection. */
 function createRouting(
-  options: TcpListenerOptions,
+  options: TcpListenerOptions & { readonly firstBytesMs: number },
   http: HttpServer | undefined,
   tls: TlsServer | undefined,
 ): (socket: Socket) => void {
-  const { turn, tlsOnly = false, firstBytesMs = FIRST_BYTES_MS } = options;
+  const { turn, tlsOnly = false, firstBytesMs } = options;
   const toHttp = http && ((socket: Socket) => handToHttp(http, socket));
   const inside: ProtocolRoutes = {
     ...(toHttp && { http: toHttp }),
@@ -135,6 +135,8 @@ function createTlsRoute(
   firstBytesMs: number,
 ): (socket: Socket) => void {
   const ends = new TlsEnds();
+  // A handshake that fails or takes too long is only told of by tls.Server; the connection would stay open.
+  server.on("tlsClientError", (_error, socket) => socket.destroy());
   server.on("secureConnection", function routeSecure(socket: TLSSocket) {
     socket.on("error", ignoreSocketError);
     ends.carryTo(socket);

@@ -282,8 +282,9 @@ describe("a connection that is slow to say what it is", () => {
   const firstBytesMs = 200;
   const timeouts = { headersMs: 200, requestMs: 400, checkEveryMs: 50 };
 
-  async function openQuick(): Promise<number> {
+  async function openQuick({ tlsOnly = false } = {}): Promise<number> {
     const listener = await openTcpListener(LOOPBACK_4, 0, {
+      tlsOnly,
       http: { request: (_request, response) => response.end("ok"), timeouts },
       tls: { cert: Buffer.from(CERTIFICATE.cert), key: Buffer.from(CERTIFICATE.key) },
       connections: LIMITS,
@@ -305,6 +306,22 @@ describe("a connection that is slow to say what it is", () => {
     await Promise.all([silent.closed, undecided.closed, once(inside, "close")]);
     expect(performance.now() - startedAt).toBeGreaterThanOrEqual(firstBytesMs * 0.9);
     expect(await statusOf("http", port)).toBe(200);
+  });
+
+  test.each([true, false])("is cut in the middle of a TLS handshake too, tlsOnly: %s", async (tlsOnly) => {
+    const port = await openQuick({ tlsOnly });
+    const startedAt = performance.now();
+    const beginnings = ["", "16", "1603010200010001fc0303"];
+    const sockets = await Promise.all(beginnings.map(() => openRaw(port)));
+    for (const [i, { socket }] of sockets.entries()) socket.write(Buffer.from(beginnings[i] ?? "", "hex"));
+    // A byte now and then does not help.
+    const dripping = await openRaw(port);
+    dripping.socket.write(Buffer.from("1603010200010001fc0303", "hex"));
+    const drip = setInterval(() => dripping.socket.write("a"), firstBytesMs / 4);
+    cleanups.push(() => clearInterval(drip));
+    await Promise.all([...sockets, dripping].map(({ closed }) => closed));
+    expect(performance.now() - startedAt).toBeGreaterThanOrEqual(firstBytesMs * 0.9);
+    expect(await statusOf("https", port)).toBe(200);
   });
 
   test("and one that never ends its headers is answered 408 by node:http, whose timeouts hold here too", async () => {
