@@ -135,28 +135,29 @@ export class BatchEngine {
   // ---- rounds
 
   #wait(): void {
-    this.#leftMs = performance.now();
-    if (this.#gather.isDue(this.#leftMs)) setImmediate(this.#gatherAndRun);
-    else this.#libc.epollWaitLater(this.#epoll, this.arena.events, EVENT_SLOTS, MAX_WAIT_MS, this.#run);
+    this.#libc.epollWaitLater(this.#epoll, this.arena.events, EVENT_SLOTS, MAX_WAIT_MS, this.#run);
   }
 
-  /** Lets packets gather, unless the event loop took as long for other things meanwhile. */
-  readonly #gatherAndRun = (): void => {
-    if (performance.now() - this.#leftMs < GATHER_MICROSECONDS / 1000) this.#libc.usleep(GATHER_MICROSECONDS);
-    this.#run();
-  };
-
-  /** Rounds as long as there is something to do, with a turn of the event loop in between. */
+  /**
+   * Rounds as long as there is something to do, or something gathers, with a turn of the event loop in between; where that turn was long,
+   * packets have gathered, and others need the thread.
+   */
   readonly #run = (): void => {
     if (this.#state !== "running") return this.#end();
-    const endMs = performance.now() + MAX_BUSY_MS;
+    const startedMs = performance.now();
+    const othersAreBusy = startedMs - this.#leftMs >= GATHER_MICROSECONDS / 1000;
     for (;;) {
-      const packets = this.#round();
-      this.#gather.count(packets);
-      if (packets < this.#gather.worthAnotherRound) return this.#wait();
-      if (performance.now() >= endMs) break;
+      this.#gather.count(this.#round());
+      const nowMs = performance.now();
+      const pace = this.#gather.pace(nowMs);
+      if (pace === "wait") return this.#wait();
+      const isOver = nowMs - startedMs >= MAX_BUSY_MS;
+      if (isOver || (pace === "gather" && othersAreBusy)) {
+        this.#leftMs = nowMs;
+        return void setImmediate(this.#run);
+      }
+      if (pace === "gather") this.#libc.usleep(GATHER_MICROSECONDS);
     }
-    setImmediate(this.#run);
   };
 
   /** How many packets it read. */

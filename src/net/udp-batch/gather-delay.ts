@@ -10,29 +10,30 @@ const LIGHT_PACKETS_PER_SECOND = 2000;
 const LARGE_ROUND = 16;
 const WINDOW_MS = 100;
 
+/** How to go on after a round: wait for the next packet, let some gather, or look again at once. */
+export type Pace = "wait" | "gather" | "hurry";
+
 export class GatherDelay {
   #sinceMs = 0;
   #packets = 0;
   #isBusy = false;
   #lastRound = 0;
 
+  /** What a round brought. */
   count(packets: number): void {
-    if (packets > 0) this.#lastRound = packets;
+    this.#lastRound = packets;
     this.#packets += packets;
   }
 
-  /** Packets of a round after which another one is made at once. While packets gather, a small round has taken what there was. */
-  get worthAnotherRound(): number {
-    return this.#isBusy ? LARGE_ROUND : 1;
-  }
-
-  isDue(nowMs: number): boolean {
+  pace(nowMs: number): Pace {
     const elapsedMs = nowMs - this.#sinceMs;
     if (elapsedMs >= WINDOW_MS) {
       this.#isBusy = this.#packets * 1000 >= LIGHT_PACKETS_PER_SECOND * elapsedMs;
       this.#packets = 0;
       this.#sinceMs = nowMs;
     }
-    return this.#isBusy && this.#lastRound < LARGE_ROUND;
+    if (this.#isBusy) return this.#lastRound < LARGE_ROUND ? "gather" : "hurry";
+    // A single packet may be followed by its answer, a voice stream never is: what comes next is worth a look.
+    return this.#lastRound > 0 ? "hurry" : "wait";
   }
 }

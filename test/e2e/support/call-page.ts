@@ -4,7 +4,14 @@ import type { Tab } from "./browser.ts";
 import { eventually } from "./eventually.ts";
 
 /** `data-state` of the page. */
-export type PageState = "loading" | "lobby" | "waiting" | "connecting" | "connected" | "reconnecting" | "ended";
+export type PageState =
+  | "loading"
+  | "lobby"
+  | "waiting"
+  | "connecting"
+  | "connected"
+  | "reconnecting"
+  | "ended";
 
 /** The candidates that carry the data, seen from one side. `relayProtocol`: how its own relay is reached. */
 export interface SelectedPair {

@@ -1,36 +1,44 @@
 import { expect, test } from "vitest";
-import { GatherDelay } from "../../../src/net/udp-batch/gather-delay.ts";
+import { GatherDelay, type Pace } from "../../../src/net/udp-batch/gather-delay.ts";
 
-/** Whether packets gather after a second with rounds of this size, at this rate. */
-function isDueAt(packetsPerSecond: number, perRound: number): boolean {
+/** The pace after a second with rounds of this size, at this rate, and one more round. */
+function paceAt(packetsPerSecond: number, perRound: number, lastRound = perRound): Pace {
   const gather = new GatherDelay();
-  let isDue = false;
-  for (let nowMs = 0; nowMs <= 1000; nowMs++) {
-    const packets =
+  for (let nowMs = 1; nowMs <= 1000; nowMs++) {
+    const due =
       Math.floor((packetsPerSecond * nowMs) / 1000) - Math.floor((packetsPerSecond * (nowMs - 1)) / 1000);
-    for (let left = packets; left > 0; left -= perRound) gather.count(Math.min(left, perRound));
-    isDue = gather.isDue(nowMs);
+    for (let left = due; left > 0; left -= perRound) gather.count(Math.min(left, perRound));
+    gather.pace(nowMs);
   }
-  return isDue;
+  gather.count(lastRound);
+  return gather.pace(1000);
 }
 
 test.each([
-  [0, 1, false],
-  [500, 1, false],
-  [1900, 1, false],
-  [3000, 1, true],
-  [20_000, 4, true],
-])("%i packets a second, %i a round: %s", (rate, perRound, isDue) => {
-  expect(isDueAt(rate, perRound)).toBe(isDue);
+  [500, 1],
+  [1900, 1],
+])("%i packets a second, %i a round: each is read as it comes", (rate, perRound) => {
+  expect(paceAt(rate, perRound)).toBe("hurry");
+  expect(paceAt(rate, perRound, 0)).toBe("wait");
 });
 
-test("a round that was large needs no delay", () => {
-  expect(isDueAt(40_000, 40)).toBe(false);
+test.each([
+  [3000, 1],
+  [20_000, 4],
+])("%i packets a second, %i a round: they gather", (rate, perRound) => {
+  expect(paceAt(rate, perRound)).toBe("gather");
+  expect(paceAt(rate, perRound, 0)).toBe("gather");
+});
+
+test("a round that was large needs no delay, one that found nothing after it does", () => {
+  expect(paceAt(40_000, 40)).toBe("hurry");
+  expect(paceAt(40_000, 40, 0)).toBe("gather");
 });
 
 test("after a pause nobody waits", () => {
   const gather = new GatherDelay();
   for (let i = 0; i < 1000; i++) gather.count(1);
-  expect(gather.isDue(200)).toBe(true);
-  expect(gather.isDue(1000)).toBe(false);
+  expect(gather.pace(200)).toBe("gather");
+  gather.count(0);
+  expect(gather.pace(1000)).toBe("wait");
 });
