@@ -1,6 +1,6 @@
 /** What `npm pack` makes, installed by somebody who has Node and npm and nothing else. */
 
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { SignalingClient } from "../support/signaling-client.ts";
@@ -83,7 +83,7 @@ describe("the package", () => {
     expect(await server.stop()).toEqual({ code: 0, signal: undefined });
   });
 
-  test("has nothing of the development dependencies, and no script that runs at install", async () => {
+  test("has nothing of the development dependencies; the only script that runs at install is koffi's", async () => {
     const { output } = await inApp(["npm", "ls", "--all", "--parseable"]);
     for (const name of ["vitest", "typescript", "playwright-core", "node-turn", "biome", "stun"]) {
       expect(output).not.toMatch(new RegExp(`node_modules/(@[^/]+/)?${name}$`, "m"));
@@ -91,7 +91,23 @@ describe("the package", () => {
     const lock = JSON.parse(readFileSync(join(app, "package-lock.json"), "utf8")) as {
       packages: Record<string, { hasInstallScript?: boolean }>;
     };
-    expect(Object.entries(lock.packages).filter(([, { hasInstallScript }]) => hasInstallScript)).toEqual([]);
+    const withScript = Object.keys(lock.packages).filter((path) => lock.packages[path]?.hasInstallScript);
+    expect(withScript).toEqual(["node_modules/koffi"]);
+  });
+
+  test.each([
+    ["with koffi as it was installed", [], "batch"],
+    ["where koffi was left out", ["--omit=optional"], "dgram"],
+    ["where no script may run at install", ["--ignore-scripts"], "batch"],
+  ])("UDP %s: the start line says what carries it", async (_name, flags, engine) => {
+    if (flags.length > 0) {
+      rmSync(join(app, "node_modules"), { recursive: true });
+      const { code, output } = await inApp(["npm", "ci", "--omit=dev", "--no-audit", ...flags], SLOW_MS);
+      expect(code, output).toBe(0);
+    }
+    const server = await start();
+    expect(server.process.output).toMatch(new RegExp(`UDP engine +${engine}: `));
+    expect(await server.stop()).toEqual({ code: 0, signal: undefined });
   });
 
   test("can be embedded: createServer starts and closes", async () => {
