@@ -19,6 +19,7 @@ export interface NodeTurnOptions {
 
 export interface NodeTurn {
   readonly port: number;
+  readonly pid: number;
   /** False once the process has ended, of itself or by `close`. */
   readonly isRunning: boolean;
   close(): Promise<void>;
@@ -63,6 +64,7 @@ function controlOf(child: ChildProcess, port: number): NodeTurn {
   const isRunning = () => child.exitCode === null && child.signalCode === null;
   return {
     port,
+    pid: child.pid ?? Number.NaN,
     get isRunning() {
       return isRunning();
     },

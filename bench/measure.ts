@@ -1,0 +1,41 @@
+/** One run: a fresh server, and the generator against it. */
+
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { run } from "../test/e2e/support/child-process.ts";
+import type { RunResult } from "./generator/result.ts";
+import type { BenchOptions } from "./options.ts";
+import { type ServerKind, USER } from "./servers.ts";
+import type { Workload } from "./workloads.ts";
+
+/** Compiled by scripts/bench.mjs. */
+const GENERATOR = fileURLToPath(new URL("dist/bench/generator/main.js", import.meta.url));
+const SETUP_MS = 60_000;
+
+/** Rejects when the server does not come up, or the generator cannot do what it should. */
+export async function measure(
+  kind: ServerKind,
+  workload: Workload,
+  options: BenchOptions,
+): Promise<RunResult> {
+  const server = await kind.start();
+  try {
+    const { secs, warm, settle } = options;
+    const { mode, allocs, size, pps } = workload;
+    const flags = { mode, allocs, pps, secs, warm, settle, ...(size > 0 && { size }) };
+    const { code, output } = await run(
+      [
+        ...[process.execPath, GENERATOR, "--server", `127.0.0.1:${server.port}`],
+        ...["--user", USER.name, "--pass", USER.password],
+        ...Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, String(value)]),
+        ...(kind.onlyIndications ? ["--indications"] : []),
+        ...(existsSync(`/proc/${server.pid}/task`) ? ["--pid", String(server.pid)] : []),
+      ],
+      { withinMs: (secs + warm + settle) * 1000 + SETUP_MS },
+    );
+    if (code !== 0) throw new Error(`${kind.name}, ${workload.title}: the generator failed\n${output}`);
+    return JSON.parse(output) as RunResult;
+  } finally {
+    await server.stop();
+  }
+}
