@@ -30,6 +30,9 @@ export class DgramRelayAllocator implements RelayAllocator {
     for (const address of addresses) this.#pools.set(address.bindIp.family, new PortPool(address, ports));
   }
 
+  /** Node has no way to set the DF bit. */
+  readonly supportsDontFragment = false;
+
   supports(family: IpFamily): boolean {
     return this.#pools.has(family);
   }

@@ -30,11 +30,6 @@ export function registerRelayEvents(registry: Registry): TurnEvents {
     labelNames: ["reason"],
     registers,
   });
-  const moved = new Counter({
-    name: "turnpike_allocations_moved_total",
-    help: "Allocations that have followed their client to another address (--mobility).",
-    registers,
-  });
   const requests = new Counter({
     name: "turnpike_stun_requests_total",
     help: "STUN and TURN requests answered, by method and code (0: success).",
@@ -55,7 +50,6 @@ export function registerRelayEvents(registry: Registry): TurnEvents {
   return {
     allocationCreated: () => created.inc(),
     allocationClosed: (_allocation, why) => closed.inc({ reason: why }),
-    allocationMoved: () => moved.inc(),
     requestAnswered(method, errorCode) {
       requests.inc({ method: METHOD_NAMES.get(method) ?? "other", code: errorCode ?? 0 });
     },
@@ -153,6 +147,16 @@ export function registerRelayTotals(registry: Registry, relay: RelayTotals): voi
     collect() {
       this.reset();
       for (const [reason, count] of Object.entries(relay.counters.drops)) this.inc({ reason }, count);
+    },
+  });
+  new Counter({
+    name: "turnpike_icmp_errors_total",
+    help: "ICMP errors about relayed packets: told to the client, or why not (batched UDP engine).",
+    labelNames: ["outcome"],
+    registers,
+    collect() {
+      this.reset();
+      for (const [outcome, count] of Object.entries(relay.counters.icmpErrors)) this.inc({ outcome }, count);
     },
   });
   new Counter({

@@ -88,6 +88,25 @@ export function uint32Attribute(type: number, number: number): StunAttribute {
   return { type, value };
 }
 
+/**
+ * ICMP (RFC 8656 section 18.13), as its figure 11 has it: 16 reserved bits, 7 of the type, 9 of the code, and 32 of error data.
+ */
+export function icmpAttribute(icmpType: number, icmpCode: number, errorData: number): StunAttribute {
+  const value = new Uint8Array(8);
+  viewOf(value).setUint16(2, (icmpType << 9) | icmpCode);
+  viewOf(value).setUint32(4, errorData);
+  return { type: ATTRIBUTE.icmp, value };
+}
+
+export function readIcmp(
+  value: Uint8Array,
+): { readonly icmpType: number; readonly icmpCode: number; readonly errorData: number } | undefined {
+  if (value.length !== 8) return undefined;
+  const view = viewOf(value);
+  const typeAndCode = view.getUint16(2);
+  return { icmpType: typeAndCode >>> 9, icmpCode: typeAndCode & 0x1ff, errorData: view.getUint32(4) };
+}
+
 /** CHANNEL-NUMBER: 16 bits, the other 16 are reserved (RFC 8656 section 18.1). */
 export function readChannelNumber(value: Uint8Array): number | undefined {
   return value.length === 4 ? viewOf(value).getUint16(0) : undefined;

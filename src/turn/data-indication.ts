@@ -2,8 +2,8 @@
 
 import { randomBytes } from "node:crypto";
 import type { TransportAddress } from "../stun/address.ts";
-import { xorAddressAttribute } from "../stun/attributes.ts";
-import { encodeMessage } from "../stun/message.ts";
+import { icmpAttribute, xorAddressAttribute } from "../stun/attributes.ts";
+import { encodeMessage, type StunAttribute } from "../stun/message.ts";
 import { ATTRIBUTE, METHOD, TRANSACTION_ID_BYTES } from "../stun/registry.ts";
 
 /** Eight random bytes and a count: unique without asking for randomness per packet. */
@@ -17,10 +17,24 @@ export function encodeDataIndication(
   start: number,
   end: number,
 ): Uint8Array {
+  return encodeIndication(source, { type: ATTRIBUTE.data, value: buffer.subarray(start, end) });
+}
+
+/** One that says what became of a packet to `target` (section 11.5); without DATA. */
+export function encodeIcmpIndication(
+  target: TransportAddress,
+  icmpType: number,
+  icmpCode: number,
+  errorData: number,
+): Uint8Array {
+  return encodeIndication(target, icmpAttribute(icmpType, icmpCode, errorData));
+}
+
+function encodeIndication(peer: TransportAddress, attribute: StunAttribute): Uint8Array {
   count = (count + 1) >>> 0;
   transactionId.writeUInt32BE(count, TRANSACTION_ID_BYTES - 4);
   return encodeMessage({ method: METHOD.data, messageClass: "indication", transactionId }, [
-    xorAddressAttribute(ATTRIBUTE.xorPeerAddress, source, transactionId),
-    { type: ATTRIBUTE.data, value: buffer.subarray(start, end) },
+    xorAddressAttribute(ATTRIBUTE.xorPeerAddress, peer, transactionId),
+    attribute,
   ]);
 }

@@ -60,10 +60,21 @@ export interface RelaySocket {
   readonly relayedAddress: TransportAddress;
   /** Prepares a destination once, so that sending to it costs no look-up. */
   destination(address: TransportAddress): RelayDestination;
-  /** Sends buffer[start, end) to the destination. The bytes are not kept after the call. */
-  send(destination: RelayDestination, buffer: Uint8Array, start: number, end: number): void;
+  /**
+   * Sends buffer[start, end) to the destination. The bytes are not kept after the call. `dontFragment`: on no part of its way may it be
+   * cut in pieces; only where the allocator supports it.
+   */
+  send(
+    destination: RelayDestination,
+    buffer: Uint8Array,
+    start: number,
+    end: number,
+    dontFragment?: boolean,
+  ): void;
   /** Packets go to this receiver from now on. */
   onPacket(receiver: RelayPacketReceiver): void;
+  /** ICMP errors about what it has sent go to this receiver from now on; not there where the system tells of none. */
+  onIcmp?(receiver: IcmpReceiver): void;
   /** Idempotent. */
   close(): void;
 }
@@ -75,6 +86,28 @@ export type RelayPacketReceiver = (
   start: number,
   end: number,
 ) => void;
+
+/** What became of a packet that was sent to `target`, as an ICMP message or this machine says. */
+export interface IcmpError {
+  readonly target: TransportAddress;
+  /** Of ICMPv4 or ICMPv6, by the family of the target. */
+  readonly type: number;
+  readonly code: number;
+  /** What the next link carries, where the packet was larger; else of no meaning. */
+  readonly mtu: number;
+}
+
+export type IcmpReceiver = (error: IcmpError) => void;
+
+/** Whether the client was told of an ICMP error, and if not, why. */
+export type IcmpOutcome =
+  | "told"
+  /** No unreachable destination, no packet too big and no time exceeded. */
+  | "other-type"
+  | "no-permission"
+  /** About an address that a member claims and that has not proved to be in the call. */
+  | "unproven-target"
+  | "rate-limited";
 
 export type RelayPortParity = "any" | "even" | "even-with-next";
 
@@ -91,6 +124,8 @@ export type RelaySocketResult =
 export interface RelayAllocator {
   /** Whether relayed addresses of this family can be had at all. */
   supports(family: IpFamily): boolean;
+  /** Whether its sockets can forbid that a packet is cut in pieces on its way (DONT-FRAGMENT). */
+  readonly supportsDontFragment: boolean;
   /** Calls `done` exactly once, now or later. */
   open(request: RelaySocketRequest, done: (result: RelaySocketResult) => void): void;
 }
@@ -203,8 +238,6 @@ export interface TurnEvents {
     why: AllocationEnd,
     counts: Readonly<AllocationCounts>,
   ): void;
-  /** Its client sends from another address now, or over another transport (RFC 8016). */
-  allocationMoved?(allocation: AllocationSummary, from: TransportAddress): void;
   /** `errorCode` is undefined for a success. */
   requestAnswered?(method: number, errorCode: number | undefined): void;
   /** Policy refused a target. */

@@ -5,10 +5,10 @@ import type { Allocation, AllocationRelay } from "./allocation.ts";
 import type { AllocationTable } from "./allocation-table.ts";
 import type { Bandwidth, BandwidthLimits } from "./bandwidth.ts";
 import type { ClaimLedger } from "./claim-ledger.ts";
-import type { MobilityTickets } from "./mobility-tickets.ts";
 import type {
   AllocationEnd,
   DropReason,
+  IcmpOutcome,
   MonotonicClock,
   RelayAllocator,
   RelayCounts,
@@ -40,6 +40,8 @@ export interface TurnCounters extends RelayCounts {
   insidePackets: number;
   unauthenticatedAnswers: number;
   readonly drops: Record<DropReason, number>;
+  /** ICMP errors about relayed packets. */
+  readonly icmpErrors: Record<IcmpOutcome, number>;
 }
 
 export interface RelayState {
@@ -57,8 +59,6 @@ export interface RelayState {
   readonly bandwidth: Bandwidth;
   /** Undefined: TCP allocations (RFC 6062) are off. */
   readonly tcp: TcpRelays | undefined;
-  /** Undefined: allocations stay where they were made (RFC 8016 is off). */
-  readonly mobility: MobilityTickets | undefined;
   readonly counters: TurnCounters;
   readonly announce: Announce;
   /** Set when the relay ends: an Allocate that was waiting for its socket gives it back. */
@@ -106,6 +106,13 @@ export function createTurnCounters(): TurnCounters {
       "room-bandwidth": 0,
       "total-bandwidth": 0,
     },
+    icmpErrors: {
+      told: 0,
+      "other-type": 0,
+      "no-permission": 0,
+      "unproven-target": 0,
+      "rate-limited": 0,
+    },
   };
 }
 
@@ -114,11 +121,8 @@ export function closeAllocation(state: RelayState, allocation: Allocation, why: 
   if (!state.table.remove(allocation)) return;
   for (const { socket } of allocation.relays) socket.close();
   state.bandwidth.forget(allocation.buckets, allocation.user);
-  state.mobility?.forget(allocation);
-  for (const link of allocation.links) {
-    link.holding = undefined;
-    link.release();
-  }
+  allocation.link.holding = undefined;
+  allocation.link.release();
   state.announce("allocationClosed", allocation.summary(), why, allocation);
 }
 

@@ -28,6 +28,8 @@ export interface TcpRelayOwner {
 }
 
 export class TcpRelays implements RelayAllocator {
+  /** A connection carries no packets. */
+  readonly supportsDontFragment = false;
   readonly #allocator: TcpRelayAllocator;
   readonly #state: Pick<RelayState, "clock" | "limits" | "counters" | "announce">;
   readonly #connections = new Map<number, PeerConnection>();

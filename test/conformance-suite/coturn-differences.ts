@@ -161,16 +161,6 @@ export const COTURN_DIFFERENCES: ReadonlyMap<string, Difference> = new Map<strin
     { kind: "breaks", does: "answers 400 to protocols 1, 132 and 255", ...PROTOCOL },
   ],
   ["allocate-protocol-zero", { kind: "breaks", does: "answers 400 to protocol 0", ...PROTOCOL }],
-  [
-    "dont-fragment",
-    {
-      kind: "open",
-      does: "can set the DF bit, and says so with success; 420 is for servers that cannot",
-      sentence:
-        "If it does, but the server does not support sending UDP datagrams with the DF bit set to 1 […], then the server treats the DONT-FRAGMENT attribute in the Allocate request as an unknown comprehension-required attribute.",
-      section: "RFC 8656 section 7.2, step 4",
-    },
-  ],
   ["allocate-starts-empty", { kind: "breaks", does: LINGERS, ...DELETED }],
   ["dual-allocation", bothFamilies],
   ["dual-channels", bothFamilies],
@@ -214,16 +204,6 @@ export const COTURN_DIFFERENCES: ReadonlyMap<string, Difference> = new Map<strin
   ["permission-order", { kind: "breaks", does: "passes over a malformed XOR-PEER-ADDRESS", ...INVALID_PEER }],
   ["channel-incomplete", { kind: "open", does: "takes a CHANNEL-NUMBER of two bytes", ...MALFORMED }],
   ["send-and-data", { kind: "open", does: "adds SOFTWARE to Data indications", ...SOFTWARE }],
-  [
-    "send-unknown-required",
-    {
-      kind: "open",
-      does: "drops what it does not know, and relays with DONT-FRAGMENT, which it can do",
-      sentence:
-        "If the server is unable to set the DF bit on outgoing UDP datagrams when this attribute is present, then the server acts as if the DONT-FRAGMENT attribute is an unknown comprehension-required attribute.",
-      section: "RFC 8656 section 11.2",
-    },
-  ],
   ["client-to-client-ends", { kind: "breaks", does: LINGERS, ...DELETED }],
   [
     "tcp-connect-without-allocation",

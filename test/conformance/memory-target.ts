@@ -32,7 +32,7 @@ const PORT = 3478;
 const METHOD_NAMES = new Map<number, string>(Object.entries(METHOD).map(([name, method]) => [method, name]));
 /** A packet in memory takes no time, but a busy machine may stop this process for longer than that. */
 const PATIENCE_MS = 2000;
-const OFFERS: readonly Need[] = ["clock", "inside", "local", "ipv6", "datagrams", "mobility", "public"];
+const OFFERS: readonly Need[] = ["clock", "inside", "local", "ipv6", "datagrams", "public"];
 
 export const memoryKind: TargetKind = {
   name: "memory",
@@ -52,8 +52,6 @@ export interface MemoryTarget {
   readonly disconnect: (client: TransportAddress) => void;
   /** What the relay has told about its own defects. */
   readonly failures: unknown[];
-  /** Allocations that have followed their clients. */
-  readonly moves: readonly { readonly from: TransportAddress; readonly to: TransportAddress }[];
   /** How often each request was answered in each way: "allocate 0" for a success. */
   readonly answers: ReadonlyMap<string, number>;
 }
@@ -65,23 +63,20 @@ export interface MemoryOptions {
   readonly room?: NonNullable<TurnUser["room"]>;
   /** What the relay takes the clients' links for. */
   readonly transport?: ClientTransport;
-  /** Default: allocations may move (RFC 8016). */
-  readonly mobility?: boolean;
-  /** Default: nobody. */
-  readonly isExempt?: (client: IpAddress) => boolean;
+  /** Default: they cannot, as `dgram` cannot. */
+  readonly supportsDontFragment?: boolean;
 }
 
 export function openMemoryTarget(
   { relayFamilies = [4, 6], ...limits }: TargetSettings = {},
-  { realm = REALM, room, transport, mobility = true, isExempt = () => false }: MemoryOptions = {},
+  { realm = REALM, room, transport, supportsDontFragment }: MemoryOptions = {},
 ): MemoryTarget {
   let nowMs = 1_000_000;
   const network = new MemoryNetwork();
   const relayIps = relayFamilies.map((family) => RELAY[family]);
-  const allocator = new MemoryRelayAllocator(network, relayIps);
+  const allocator = new MemoryRelayAllocator(network, relayIps, supportsDontFragment);
   const credentials = new TestCredentials(realm, [ALICE, BOB], [CAROL], room);
   const failures: unknown[] = [];
-  const moves: { from: TransportAddress; to: TransportAddress }[] = [];
   const answers = new Map<string, number>();
   const turn = new TurnServer({
     realm,
@@ -97,12 +92,10 @@ export function openMemoryTarget(
       otherOwnIps: [SERVER[4], SERVER[6]],
     }),
     clock: () => nowMs,
-    mobility,
     limits: { ...DEFAULT_LIMITS, ...limits },
-    isExempt,
+    isExempt: () => false,
     events: {
       failed: (error) => failures.push(error),
-      allocationMoved: ({ client }, from) => moves.push({ from, to: client }),
       requestAnswered(method, errorCode = 0) {
         const name = `${METHOD_NAMES.get(method)} ${errorCode}`;
         answers.set(name, (answers.get(name) ?? 0) + 1);
@@ -151,7 +144,7 @@ export function openMemoryTarget(
   const disconnect = (client: TransportAddress) => {
     for (const listener of listeners) listener.disconnect(client);
   };
-  return { target, turn, network, allocator, retainedCount, disconnect, failures, moves, answers };
+  return { target, turn, network, allocator, retainedCount, disconnect, failures, answers };
 }
 
 function ip(text: string): IpAddress {

@@ -2,24 +2,42 @@
 
 import { readdirSync } from "node:fs";
 import { platform } from "node:process";
+import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { LISTENER_BUFFER_BYTES } from "../../src/net/dgram-socket.ts";
 import type { BatchSocket } from "../../src/net/udp-batch/batch-socket.ts";
 import { BatchEngine } from "../../src/net/udp-batch/engine.ts";
 import { loadLibc } from "../../src/net/udp-batch/libc.ts";
 import { openUdpEngine, UdpEngineError } from "../../src/net/udp-engine.ts";
-import { type TransportAddress, withPort } from "../../src/stun/address.ts";
+import {
+  type IpAddress,
+  sameTransportAddress,
+  type TransportAddress,
+  withPort,
+} from "../../src/stun/address.ts";
+import type { IcmpError } from "../../src/turn/ports.ts";
 import type { Endpoint } from "../support/endpoint.ts";
-import { LOOPBACK_4 } from "../support/test-config.ts";
+import { LOOPBACK_4, LOOPBACK_6 } from "../support/test-config.ts";
 import { openUdpEndpoint } from "../support/udp-endpoint.ts";
 
 const ANY_PORT = withPort(LOOPBACK_4, 0);
 const ignore = () => undefined;
 
+/** Long enough for thousands of wake-ups of one that does not sleep. */
+const QUIET_MS = 300;
+const FEW_WAKES = 10;
+/** Of the engines that were opened last. */
+const calls = { epoll_wait: 0 };
+
 async function openEngine(failed: (error: unknown) => void): Promise<BatchEngine> {
   const result = await loadLibc();
   if (!result.ok) throw new Error(result.reason);
-  return new BatchEngine(result.libc, failed);
+  const { libc } = result;
+  function epollWait(...args: number[]): number {
+    calls.epoll_wait++;
+    return libc.epollWait(...args);
+  }
+  return new BatchEngine({ ...libc, epollWait }, failed);
 }
 
 function descriptorCount(): number {
@@ -129,6 +147,47 @@ describe.runIf(platform === "linux")("the batched engine", () => {
     const { socket, texts } = listen();
     await sendAll(socket.address, ["served"]);
     await expect.poll(() => texts).toEqual(["served"]);
+  });
+
+  /** A socket that hears of ICMP errors, and a port of the same machine where nobody listens. */
+  async function openAsker(ip: IpAddress) {
+    const errors: IcmpError[] = [];
+    const onIcmp = (error: IcmpError) => void errors.push(error);
+    const socket = engine.open(withPort(ip, 0), ignore, { isRelay: true, onIcmp });
+    const closed = await openUdpEndpoint(ip);
+    await closed.close();
+    const send = (to: TransportAddress, text: string) =>
+      engine.send(socket, to, Buffer.from(text), 0, text.length);
+    return { errors, send, closed: closed.address };
+  }
+
+  test.each([
+    ["IPv4", LOOPBACK_4, { type: 3, code: 3 }],
+    ["IPv6", LOOPBACK_6, { type: 1, code: 4 }],
+  ])("tells of a closed port over %s, and sleeps after it", async (_name, ip, unreachable) => {
+    const { errors, send, closed } = await openAsker(ip);
+    send(closed, "nobody");
+    await expect.poll(() => errors).toEqual([{ target: closed, ...unreachable, mtu: 0 }]);
+    const before = calls.epoll_wait;
+    await delay(QUIET_MS);
+    expect(calls.epoll_wait - before).toBeLessThan(FEW_WAKES);
+    expect([...engine.errors.counts]).toEqual([]);
+  });
+
+  test("what is refused keeps nothing else from leaving, or from coming in", async () => {
+    const { errors, send, closed } = await openAsker(LOOPBACK_4);
+    const { socket, texts } = listen();
+    const wanted = numbered(200);
+    for (const text of wanted) {
+      send(closed, "nobody");
+      send(socket.address, text);
+      await new Promise(setImmediate);
+    }
+    await expect.poll(() => texts.length).toBe(wanted.length);
+    expect(texts).toEqual(wanted);
+    expect(errors.length).toBeGreaterThan(0);
+    expect(errors.every(({ target }) => sameTransportAddress(target, closed))).toBe(true);
+    expect([...engine.errors.counts]).toEqual([]);
   });
 
   test("when it closes, every descriptor is given back", async () => {

@@ -10,6 +10,8 @@ import { CHANNEL_DATA_HEADER_BYTES, writeChannelDataHeader } from "../../src/tur
 import type {
   ClientLink,
   ClientTransport,
+  IcmpError,
+  IcmpReceiver,
   LinkHolding,
   RelayAllocator,
   RelayDestination,
@@ -84,12 +86,17 @@ export class MemoryListener {
 
 /** Opens relay sockets on the network, ports in order from 49152 on. */
 export class MemoryRelayAllocator implements RelayAllocator {
+  readonly supportsDontFragment: boolean;
+  /** Of the packets that were sent: those that nobody may cut in pieces. */
+  readonly unfragmented: string[] = [];
+  readonly #icmpReceivers = new Map<string, IcmpReceiver>();
   readonly #network: MemoryNetwork;
   readonly #ips: readonly IpAddress[];
   readonly #arena = new Arena();
   #openCount = 0;
 
-  constructor(network: MemoryNetwork, ips: readonly IpAddress[]) {
+  constructor(network: MemoryNetwork, ips: readonly IpAddress[], supportsDontFragment = false) {
+    this.supportsDontFragment = supportsDontFragment;
     this.#network = network;
     this.#ips = ips;
   }
@@ -97,6 +104,11 @@ export class MemoryRelayAllocator implements RelayAllocator {
   /** Relay sockets that were opened and not closed. */
   get openCount(): number {
     return this.#openCount;
+  }
+
+  /** An ICMP error about what this relayed address has sent. */
+  icmp(relayed: TransportAddress, error: IcmpError): void {
+    this.#icmpReceivers.get(formatTransportAddress(relayed))?.(error);
   }
 
   supports(family: IpFamily): boolean {
@@ -125,6 +137,7 @@ export class MemoryRelayAllocator implements RelayAllocator {
   #bind(ip: IpAddress, port: number): RelaySocket {
     const endpoint = this.#network.open(ip, port);
     const arena = this.#arena;
+    const { unfragmented } = this;
     let isOpen = true;
     this.#openCount++;
     const close = () => {
@@ -135,12 +148,17 @@ export class MemoryRelayAllocator implements RelayAllocator {
     return {
       relayedAddress: endpoint.address,
       destination: (address) => ({ address }),
-      send: ({ address }: RelayDestination, buffer, start, end) =>
-        endpoint.sendNow(address, buffer.subarray(start, end)),
+      send({ address }: RelayDestination, buffer, start, end, dontFragment) {
+        const bytes = buffer.subarray(start, end);
+        if (dontFragment === true) unfragmented.push(Buffer.from(bytes).toString());
+        endpoint.sendNow(address, bytes);
+      },
       onPacket: (receiver: RelayPacketReceiver) =>
         endpoint.onPacket((bytes, from) =>
           arena.lend(bytes, (buffer, start, end) => receiver(from, buffer, start, end)),
         ),
+      onIcmp: (receiver: IcmpReceiver) =>
+        void this.#icmpReceivers.set(formatTransportAddress(endpoint.address), receiver),
       close,
     };
   }

@@ -1,9 +1,10 @@
 /** A small TURN client, for tests only: it can do what RFC 8656 says, and what it forbids. */
 
-import type { IpFamily, TransportAddress } from "../../src/stun/address.ts";
+import { formatTransportAddress, type IpFamily, type TransportAddress } from "../../src/stun/address.ts";
 import {
   addressFamilyAttribute,
   channelNumberAttribute,
+  readIcmp,
   readXorAddress,
   requestedTransportAttribute,
   uint32Attribute,
@@ -37,6 +38,14 @@ export interface RelayedData {
   readonly bytes: Uint8Array;
 }
 
+/** Of an ICMP error about a packet that was relayed. */
+export interface RelayedIcmp {
+  readonly target: string;
+  readonly icmpType: number;
+  readonly icmpCode: number;
+  readonly errorData: number;
+}
+
 export interface AllocateOptions {
   readonly lifetimeSeconds?: number;
   readonly family?: IpFamily;
@@ -56,6 +65,8 @@ export class TurnClient {
   credentials: Credentials;
   /** From Data indications and ChannelData. */
   readonly data: Mailbox<RelayedData>;
+  /** From Data indications that say what became of a packet. */
+  readonly icmp: Mailbox<RelayedIcmp>;
   /** Packets that nobody asked for, neither answers nor data. */
   readonly strays: Uint8Array[] = [];
 
@@ -64,6 +75,7 @@ export class TurnClient {
     this.credentials = credentials;
     this.#patienceMs = patienceMs;
     this.data = new Mailbox("relayed data", patienceMs);
+    this.icmp = new Mailbox("an ICMP error", patienceMs);
     transport.onPacket((bytes) => this.#receive(bytes));
   }
 
@@ -219,8 +231,10 @@ export class TurnClient {
       return answered(bytes);
     }
     const data = readRelayedData(bytes);
-    if (data === undefined) this.strays.push(bytes);
-    else this.data.put(data);
+    const icmp = readRelayedIcmp(bytes);
+    if (data !== undefined) this.data.put(data);
+    else if (icmp !== undefined) this.icmp.put(icmp);
+    else this.strays.push(bytes);
   }
 }
 
@@ -266,4 +280,17 @@ function readRelayedData(bytes: Uint8Array): RelayedData | undefined {
   const peer = findAttribute(message, ATTRIBUTE.xorPeerAddress);
   const from = peer && readXorAddress(peer, message.transactionId);
   return data === undefined || from === undefined ? undefined : { from, data: Buffer.from(data), bytes };
+}
+
+/** Without DATA, as RFC 8656 section 11.5 has it. */
+function readRelayedIcmp(bytes: Uint8Array): RelayedIcmp | undefined {
+  const decoded = decodeMessage(bytes);
+  if (!decoded.ok || decoded.message.method !== METHOD.data) return undefined;
+  const { message } = decoded;
+  const value = findAttribute(message, ATTRIBUTE.icmp);
+  const peer = findAttribute(message, ATTRIBUTE.xorPeerAddress);
+  const target = peer && readXorAddress(peer, message.transactionId);
+  const icmp = value && readIcmp(value);
+  const isWhole = message.messageClass === "indication" && message.attributes.length === 2;
+  return isWhole && target && icmp ? { target: formatTransportAddress(target), ...icmp } : undefined;
 }

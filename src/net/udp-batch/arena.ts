@@ -22,6 +22,8 @@ export const RECEIVE_SLOTS = 128;
 /** Packets that wait to be sent at once: each that came in may bring one out, and answers besides. */
 export const SEND_SLOTS = 256;
 export const EVENT_SLOTS = 64;
+/** More than the one control message that an entry of an error queue comes with. */
+export const ERROR_CONTROL_BYTES = 128;
 /** Before each packet: the header of ChannelData is written there, so that the packet goes out without a copy. */
 const HEAD_ROOM = 64;
 export const MAX_DATAGRAM = 65_536;
@@ -42,8 +44,11 @@ export class Arena {
   readonly #address: number;
   readonly #words: Uint32Array;
   readonly #eventRegion: Region;
+  /** A header, an address and a control message, for one entry of an error queue. */
+  readonly errorQueue: { readonly header: number; readonly name: number; readonly control: number };
   readonly #registration: Region;
   readonly #spare: Region;
+  readonly #option: Region;
   readonly #received: { readonly header: Region; readonly name: Region; readonly packet: Region };
   readonly #sent: {
     readonly header: Region;
@@ -64,6 +69,12 @@ export class Arena {
     this.#eventRegion = region(EVENT_SLOTS, EPOLL_EVENT.size);
     this.#registration = region(1, EPOLL_EVENT.size);
     this.#spare = region(1, SOCKADDR.slot);
+    this.#option = region(1, WORD);
+    this.errorQueue = {
+      header: region(1, MMSGHDR.size).start,
+      name: region(1, SOCKADDR.slot).start,
+      control: region(1, ERROR_CONTROL_BYTES).start,
+    };
     const receivedIov = region(RECEIVE_SLOTS, IOVEC.size);
     this.#received = {
       header: region(RECEIVE_SLOTS, MMSGHDR.size),
@@ -104,6 +115,11 @@ export class Arena {
     return this.bytes.readUInt32LE(this.#eventRegion.start + index * EPOLL_EVENT.size + EPOLL_EVENT.data);
   }
 
+  /** What happened to the event's descriptor. */
+  eventFlags(index: number): number {
+    return this.bytes.readUInt32LE(this.#eventRegion.start + index * EPOLL_EVENT.size);
+  }
+
   /** An event to register a descriptor with. A place of its own: a thread may be waiting for the others. */
   writeRegistration(events: number, data: number): number {
     const { start } = this.#registration;
@@ -118,6 +134,12 @@ export class Arena {
     const { start } = this.#registration;
     this.bytes.writeBigUInt64LE(1n, start);
     return this.addressOf(start, 8);
+  }
+
+  /** The value of a socket's option, for the next call. */
+  option(value: number): number {
+    this.bytes.writeInt32LE(value, this.#option.start);
+    return this.addressOf(this.#option.start, WORD);
   }
 
   // ---- what comes in
@@ -178,7 +200,10 @@ export class Arena {
 
   /** Makes an object: for sources that are not known yet. */
   readSource(slot: number): TransportAddress {
-    const name = this.#received.name.start + slot * SOCKADDR.slot;
+    return this.readSocketAddress(this.#received.name.start + slot * SOCKADDR.slot);
+  }
+
+  readSocketAddress(name: number): TransportAddress {
     const port = this.bytes.readUInt16BE(name + SOCKADDR.port);
     if (this.bytes.readUInt16LE(name) === AF_INET) {
       const w3 = this.bytes.readUInt32BE(name + SOCKADDR.ipv4Address);

@@ -2,6 +2,7 @@
 
 import { type IpFamily, type TransportAddress, withPort } from "../../stun/address.ts";
 import type {
+  IcmpReceiver,
   RelayAllocator,
   RelayDestination,
   RelayPacketReceiver,
@@ -12,7 +13,7 @@ import type {
 } from "../../turn/ports.ts";
 import type { RelayAddress } from "../relay-addresses.ts";
 import { type PortRange, RelayPorts } from "../relay-ports.ts";
-import type { BatchSocket } from "./batch-socket.ts";
+import type { BatchSocket, PacketReceiver } from "./batch-socket.ts";
 import type { BatchEngine } from "./engine.ts";
 
 /** Opens relay sockets on these addresses, at most one per family. */
@@ -24,6 +25,10 @@ export class BatchRelayAllocator implements RelayAllocator {
     this.#engine = engine;
     for (const address of addresses)
       this.#pools.set(address.bindIp.family, { address, ports: new RelayPorts(ports) });
+  }
+
+  get supportsDontFragment(): boolean {
+    return this.#engine.supportsDontFragment;
   }
 
   supports(family: IpFamily): boolean {
@@ -65,6 +70,7 @@ class BatchRelaySocket implements RelaySocket {
   readonly #onClose: () => void;
   #socket: BatchSocket | undefined;
   #receiver: RelayPacketReceiver | undefined;
+  #icmpReceiver: IcmpReceiver | undefined;
   /** A relay socket mostly hears from one peer. */
   #lastSource: TransportAddress | undefined;
 
@@ -77,7 +83,9 @@ class BatchRelaySocket implements RelaySocket {
   /** False where the port cannot be had. */
   bind(address: TransportAddress): boolean {
     try {
-      this.#socket = this.#engine.open(address, (slot, start, end) => this.#receive(slot, start, end));
+      const receiver: PacketReceiver = (slot, start, end) => this.#receive(slot, start, end);
+      const onIcmp: IcmpReceiver = (error) => this.#icmpReceiver?.(error);
+      this.#socket = this.#engine.open(address, receiver, { isRelay: true, onIcmp });
       return true;
     } catch {
       // Somebody else's port, or no descriptor left: either way the client is told that there is no port.
@@ -90,13 +98,23 @@ class BatchRelaySocket implements RelaySocket {
     return { address };
   }
 
-  send({ address }: RelayDestination, buffer: Uint8Array, start: number, end: number): void {
+  send(
+    { address }: RelayDestination,
+    buffer: Uint8Array,
+    start: number,
+    end: number,
+    dontFragment?: boolean,
+  ): void {
     if (this.#socket !== undefined && address.port !== 0)
-      this.#engine.send(this.#socket, address, buffer, start, end);
+      this.#engine.send(this.#socket, address, buffer, start, end, dontFragment);
   }
 
   onPacket(receiver: RelayPacketReceiver): void {
     this.#receiver = receiver;
+  }
+
+  onIcmp(receiver: IcmpReceiver): void {
+    this.#icmpReceiver = receiver;
   }
 
   close(): void {

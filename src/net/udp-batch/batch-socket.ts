@@ -1,11 +1,16 @@
 /** One UDP socket of the engine: a descriptor, and who hears what it receives. */
 
 import { type TransportAddress, withPort } from "../../stun/address.ts";
+import type { IcmpReceiver } from "../../turn/ports.ts";
 import type { Arena } from "./arena.ts";
+import { allowFragments } from "./fragmentation.ts";
 import {
   AF_INET,
   AF_INET6,
+  IP_RECVERR,
+  IPPROTO_IP,
   IPPROTO_IPV6,
+  IPV6_RECVERR,
   IPV6_V6ONLY,
   SO_RCVBUF,
   SO_REUSEADDR,
@@ -27,12 +32,20 @@ export interface BatchSocketOptions {
   readonly bufferBytes?: number;
   /** SO_REUSEADDR: only for the sockets of one listener, each on an address of its own. It would hand out a relay port twice. */
   readonly shared?: boolean;
+  /** Its datagrams may be cut in pieces on their way, unless one asks that it is not (fragmentation.ts). */
+  readonly isRelay?: boolean;
+  /** Hears of ICMP errors about what it has sent. */
+  readonly onIcmp?: IcmpReceiver;
 }
+
+/** What few sockets have is no object of its own in the others. */
+const NONE: TransportAddress[] = [];
 
 export class BatchSocket {
   readonly descriptor: number;
   readonly address: TransportAddress;
   readonly receiver: PacketReceiver;
+  readonly onIcmp: IcmpReceiver | undefined;
   /** The place in the engine's table. */
   index = -1;
   /** How many packets it is asked for at once: what is asked for in vain costs the system a look. */
@@ -40,13 +53,23 @@ export class BatchSocket {
   lastReadMs = Number.NEGATIVE_INFINITY;
   /** Datagrams of one size to one destination may go out as one. */
   mayJoin = true;
+  /** As the system was told last: what it sends is not cut in pieces on its way. */
+  forbidsFragments = false;
+  /** Where packets went that were larger than the path is known to carry, until the error queue has told of them. */
+  tooLarge: TransportAddress[] = NONE;
   /** The last send was told of an ICMP error of one before it. */
-  wasRefused = false;
+  wasToldOfAnother = false;
 
-  private constructor(descriptor: number, address: TransportAddress, receiver: PacketReceiver) {
+  private constructor(
+    descriptor: number,
+    address: TransportAddress,
+    receiver: PacketReceiver,
+    onIcmp: IcmpReceiver | undefined,
+  ) {
     this.descriptor = descriptor;
     this.address = address;
     this.receiver = receiver;
+    this.onIcmp = onIcmp;
   }
 
   /** Port 0 picks a free one. Throws an error with `code` (EADDRINUSE, EACCES, …) as Node's sockets do. */
@@ -55,7 +78,7 @@ export class BatchSocket {
     arena: Arena,
     wanted: TransportAddress,
     receiver: PacketReceiver,
-    { bufferBytes, shared = false }: BatchSocketOptions = {},
+    { bufferBytes, shared = false, isRelay = false, onIcmp }: BatchSocketOptions = {},
   ): BatchSocket {
     const family = wanted.family === 4 ? AF_INET : AF_INET6;
     const descriptor = libc.socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -63,11 +86,15 @@ export class BatchSocket {
     try {
       const { offset, address } = arena.spareName;
       function setOption(level: number, option: number, value: number): void {
-        arena.bytes.writeInt32LE(value, offset);
-        libc.setsockopt(descriptor, level, option, address, 4);
+        libc.setsockopt(descriptor, level, option, arena.option(value), 4);
       }
       if (wanted.family === 6) setOption(IPPROTO_IPV6, IPV6_V6ONLY, 1);
       if (shared) setOption(SOL_SOCKET, SO_REUSEADDR, 1);
+      if (isRelay) allowFragments(libc, arena, descriptor, wanted.family);
+      if (onIcmp !== undefined) {
+        if (wanted.family === 4) setOption(IPPROTO_IP, IP_RECVERR, 1);
+        else setOption(IPPROTO_IPV6, IPV6_RECVERR, 1);
+      }
       // The kernel may give less than is asked for.
       if (bufferBytes !== undefined) {
         setOption(SOL_SOCKET, SO_RCVBUF, bufferBytes);
@@ -76,7 +103,8 @@ export class BatchSocket {
       arena.writeSocketAddress(offset, wanted);
       const length = wanted.family === 4 ? SOCKADDR.ipv4 : SOCKADDR.ipv6;
       if (libc.bind(descriptor, address, length) < 0) throw systemError(libc, "bind");
-      return new BatchSocket(descriptor, withPort(wanted, boundPort(libc, arena, descriptor)), receiver);
+      const bound = withPort(wanted, boundPort(libc, arena, descriptor));
+      return new BatchSocket(descriptor, bound, receiver, onIcmp);
     } catch (error) {
       libc.close(descriptor);
       throw error;

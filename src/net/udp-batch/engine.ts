@@ -6,8 +6,17 @@
 import type { TransportAddress } from "../../stun/address.ts";
 import { Arena, EVENT_SLOTS, MAX_DATAGRAM, RECEIVE_SLOTS } from "./arena.ts";
 import { BatchSocket, type BatchSocketOptions, type PacketReceiver } from "./batch-socket.ts";
+import { ErrorQueue } from "./error-queue.ts";
+import { canForbidFragments } from "./fragmentation.ts";
 import { GATHER_MICROSECONDS, GatherDelay } from "./gather-delay.ts";
-import { EFD_NONBLOCK_CLOEXEC, EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLLIN, MSG_DONTWAIT } from "./layout.ts";
+import {
+  EFD_NONBLOCK_CLOEXEC,
+  EPOLL_CLOEXEC,
+  EPOLL_CTL_ADD,
+  EPOLLERR,
+  EPOLLIN,
+  MSG_DONTWAIT,
+} from "./layout.ts";
 import type { Libc } from "./libc.ts";
 import { errorName, SendErrors } from "./send-errors.ts";
 import { SendQueue } from "./send-queue.ts";
@@ -30,9 +39,12 @@ type State = "running" | "closing" | "closed";
 export class BatchEngine {
   readonly arena: Arena;
   readonly errors = new SendErrors();
+  /** Whether a packet may be sent so that it is not cut in pieces on its way. */
+  readonly supportsDontFragment: boolean;
   readonly #libc: Libc;
   readonly #failed: (error: unknown) => void;
   readonly #queue: SendQueue;
+  readonly #errorQueue: ErrorQueue;
   readonly #gather = new GatherDelay();
   readonly #epoll: number;
   readonly #wake: number;
@@ -40,6 +52,7 @@ export class BatchEngine {
   readonly #sockets: (BatchSocket | undefined)[] = [];
   readonly #holes: number[] = [];
   readonly #ready = new Uint32Array(EVENT_SLOTS);
+  readonly #hasErrors = new Uint8Array(EVENT_SLOTS);
   #nextSlot = 0;
   /** When the last rounds ended. */
   #leftMs = 0;
@@ -56,7 +69,9 @@ export class BatchEngine {
     this.#libc = libc;
     this.#failed = failed;
     this.arena = new Arena(libc);
+    this.supportsDontFragment = canForbidFragments(libc, this.arena);
     this.#queue = new SendQueue(libc, this.arena, this.errors);
+    this.#errorQueue = new ErrorQueue(libc, this.arena);
     this.#epoll = checked(libc, libc.epollCreate(EPOLL_CLOEXEC), "epoll_create1");
     this.#wake = checked(libc, libc.eventfd(0, EFD_NONBLOCK_CLOEXEC), "eventfd");
     this.#register(this.#wake, WAKE);
@@ -85,8 +100,15 @@ export class BatchEngine {
   }
 
   /** Sends data[start, end) at the end of the round. Bytes outside of the arena are copied. */
-  send(socket: BatchSocket, to: TransportAddress, data: Uint8Array, start: number, end: number): void {
-    this.push(socket, to, this.place(data, start, end), end - start);
+  send(
+    socket: BatchSocket,
+    to: TransportAddress,
+    data: Uint8Array,
+    start: number,
+    end: number,
+    dontFragment = false,
+  ): void {
+    this.push(socket, to, this.place(data, start, end), end - start, dontFragment);
   }
 
   /** Where data[start, end) lies in the arena, with a few bytes before it that may be written; for `push`, at once. */
@@ -101,8 +123,8 @@ export class BatchEngine {
   }
 
   /** Sends arena[at, at + length) at the end of the round. */
-  push(socket: BatchSocket, to: TransportAddress, at: number, length: number): void {
-    this.#queue.push(socket, to, at, length);
+  push(socket: BatchSocket, to: TransportAddress, at: number, length: number, dontFragment = false): void {
+    this.#queue.push(socket, to, at, length, dontFragment);
     if (!this.#isInRound) this.#flushSoon();
   }
 
@@ -164,18 +186,34 @@ export class BatchEngine {
   #round(): number {
     const count = this.#libc.epollWait(this.#epoll, this.arena.events, EVENT_SLOTS, 0);
     // A socket that is registered meanwhile does not touch these.
-    for (let i = 0; i < count; i++) this.#ready[i] = this.arena.eventData(i);
+    for (let i = 0; i < count; i++) {
+      this.#ready[i] = this.arena.eventData(i);
+      this.#hasErrors[i] = this.arena.eventFlags(i) & EPOLLERR;
+    }
     this.#isInRound = true;
     this.#nowMs = performance.now();
     let packets = 0;
     for (let i = 0; i < count; i++) {
       const socket = this.#sockets[this.#ready[i] as number];
-      if (socket !== undefined) packets += this.#read(socket);
+      if (socket === undefined) continue;
+      if (this.#hasErrors[i] !== 0) this.#readErrors(socket);
+      packets += this.#read(socket);
     }
     this.#isInRound = false;
     this.#queue.flush();
     this.#nextSlot = 0;
     return packets;
+  }
+
+  /** Without this the socket would be ready for ever. Reading from it then takes what the system keeps beside the queue. */
+  #readErrors(socket: BatchSocket): void {
+    this.#errorQueue.drain(socket, (error) => {
+      try {
+        socket.onIcmp?.(error);
+      } catch (defect) {
+        this.#failed(defect);
+      }
+    });
   }
 
   #read(socket: BatchSocket): number {

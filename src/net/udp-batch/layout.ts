@@ -34,6 +34,15 @@ export const SOCKADDR = {
 /** A control message with UDP_SEGMENT in it: the size of each datagram. */
 export const SEGMENT_CONTROL = { slot: 32, space: 24, length: 18, level: 8, type: 12, data: 16 } as const;
 
+/** A control message's head. */
+export const CMSGHDR = { size: 16, length: 0, level: 8, type: 12, data: 16 } as const;
+
+/** `sock_extended_err`: what the error queue of a socket tells beside the address of the packet. */
+export const EXTENDED_ERROR = { size: 16, errno: 0, origin: 4, type: 5, code: 6, info: 8 } as const;
+export const SO_EE_ORIGIN_LOCAL = 1;
+export const SO_EE_ORIGIN_ICMP = 2;
+export const SO_EE_ORIGIN_ICMP6 = 3;
+
 export const AF_INET = 2;
 export const AF_INET6 = 10;
 export const SOCK_DGRAM = 2;
@@ -43,13 +52,28 @@ export const SOL_SOCKET = 1;
 export const SO_REUSEADDR = 2;
 export const SO_SNDBUF = 7;
 export const SO_RCVBUF = 8;
+export const IPPROTO_IP = 0;
+export const IP_MTU_DISCOVER = 10;
+export const IP_RECVERR = 11;
+export const IP_PMTUDISC_DO = 2;
+export const IP_PMTUDISC_OMIT = 5;
 export const IPPROTO_IPV6 = 41;
+export const IPV6_MTU_DISCOVER = 23;
+export const IPV6_PMTUDISC_WANT = 1;
+export const IPV6_PMTUDISC_DO = 2;
+export const IPV6_RECVERR = 25;
 export const IPV6_V6ONLY = 26;
 export const SOL_UDP = 17;
 export const UDP_SEGMENT = 103;
 export const MSG_TRUNC = 0x20;
 export const MSG_DONTWAIT = 0x40;
+export const MSG_ERRQUEUE = 0x2000;
 export const EPOLL_CLOEXEC = 0x80000;
 export const EPOLL_CTL_ADD = 1;
 export const EPOLLIN = 1;
+/** Told of every descriptor, asked for or not. */
+export const EPOLLERR = 8;
 export const EFD_NONBLOCK_CLOEXEC = 0x80800;
+/** Node's constants have neither of these. */
+export const ENONET = 64;
+export const EHOSTDOWN = 112;

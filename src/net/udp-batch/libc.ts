@@ -13,6 +13,7 @@ export interface Libc {
   readonly close: Call;
   readonly recvfrom: Call;
   readonly recvmmsg: Call;
+  readonly recvmsg: Call;
   readonly sendto: Call;
   readonly sendmmsg: Call;
   readonly epollCreate: Call;
@@ -76,6 +77,7 @@ function declare(koffi: Koffi): Libc {
     close: call("int close(int)"),
     recvfrom: call("int64 recvfrom(int, int64, uint64, int, int64, int64)"),
     recvmmsg: call("int recvmmsg(int, int64, uint, int, int64)"),
+    recvmsg: call("int64 recvmsg(int, int64, int)"),
     sendto: call("int64 sendto(int, int64, uint64, int, int64, uint)"),
     sendmmsg: call("int sendmmsg(int, int64, uint, int)"),
     epollCreate: call("int epoll_create1(int)"),

@@ -3,9 +3,10 @@
 import type { TransportAddress } from "../../stun/address.ts";
 import { type Arena, SEND_SLOTS } from "./arena.ts";
 import type { BatchSocket } from "./batch-socket.ts";
+import { allowFragments, forbidFragments } from "./fragmentation.ts";
 import { MSG_DONTWAIT, SOCKADDR } from "./layout.ts";
 import type { Libc } from "./libc.ts";
-import { ECONNREFUSED, EINTR, EINVAL, EIO, EMSGSIZE, type SendErrors } from "./send-errors.ts";
+import { EINTR, EINVAL, EIO, EMSGSIZE, type SendErrors, TOLD_OF_ANOTHER } from "./send-errors.ts";
 
 /** UDP_MAX_SEGMENTS of the kernels that are about. */
 const MAX_SEGMENTS = 64;
@@ -13,6 +14,8 @@ const MAX_SEGMENTS = 64;
 const MAX_JOINED_BYTES = 65_000;
 /** A larger datagram may be fragmented on its way, which segments may not. */
 const MAX_SEGMENT_BYTES = 1_452;
+/** Of one socket, until it has been told of them: more than it may tell at once. */
+const MAX_TOO_LARGE = 16;
 
 export class SendQueue {
   readonly #libc: Libc;
@@ -22,6 +25,8 @@ export class SendQueue {
   readonly #destinations: (TransportAddress | undefined)[] = new Array(SEND_SLOTS).fill(undefined);
   readonly #starts = new Int32Array(SEND_SLOTS);
   readonly #lengths = new Int32Array(SEND_SLOTS);
+  /** Whether the packet may not be cut in pieces on its way. */
+  readonly #dontFragment: boolean[] = new Array(SEND_SLOTS).fill(false);
   /** Of the headers that are being built: their first slot. */
   readonly #firstSlots = new Int32Array(SEND_SLOTS);
   readonly #counts = new Int32Array(SEND_SLOTS);
@@ -38,8 +43,9 @@ export class SendQueue {
   }
 
   /** `start` is an offset of the arena; what lies there must stay until `flush`. Only while it has room. */
-  push(socket: BatchSocket, to: TransportAddress, start: number, length: number): void {
+  push(socket: BatchSocket, to: TransportAddress, start: number, length: number, dontFragment = false): void {
     const slot = this.#size++;
+    this.#dontFragment[slot] = dontFragment;
     this.#sockets[slot] = socket;
     this.#destinations[slot] = to;
     this.#starts[slot] = start;
@@ -56,11 +62,22 @@ export class SendQueue {
     while (first < size) {
       const socket = this.#sockets[first] as BatchSocket;
       let end = first + 1;
-      while (end < size && this.#sockets[end] === socket) end++;
-      this.#send(socket, first, end);
+      const dontFragment = this.#dontFragment[first];
+      while (end < size && this.#sockets[end] === socket && this.#dontFragment[end] === dontFragment) end++;
+      if (socket.forbidsFragments === dontFragment || this.#setFragmentation(socket, end - first))
+        this.#send(socket, first, end);
       first = end;
     }
     this.#arena.clearScratch();
+  }
+
+  /** The other way than up to now. False where the system does not do it: what was to be sent is lost, and counted. */
+  #setFragmentation(socket: BatchSocket, packets: number): boolean {
+    const set = socket.forbidsFragments ? allowFragments : forbidFragments;
+    const isSet = set(this.#libc, this.#arena, socket.descriptor, socket.address.family);
+    if (isSet) socket.forbidsFragments = !socket.forbidsFragments;
+    else this.#errors.count(this.#libc.errno(), packets);
+    return isSet;
   }
 
   /** Slots [first, end), all of one socket. */
@@ -68,7 +85,7 @@ export class SendQueue {
     if (end === first + 1) return this.#sendOne(socket, first);
     let headers = 0;
     for (let slot = first; slot < end; ) {
-      const count = socket.mayJoin ? this.#runFrom(slot, end) : 1;
+      const count = socket.mayJoin && !socket.forbidsFragments ? this.#runFrom(slot, end) : 1;
       this.#arena.writeHeader(headers, slot, count, this.#lengths[slot] as number);
       this.#firstSlots[headers] = slot;
       this.#counts[headers] = count;
@@ -96,15 +113,19 @@ export class SendQueue {
     const nameLength = to.family === 4 ? SOCKADDR.ipv4 : SOCKADDR.ipv6;
     for (;;) {
       if (this.#libc.sendto(socket.descriptor, data, length, MSG_DONTWAIT, name, nameLength) >= 0) return;
-      if (!this.#wasOfAnother(socket)) return this.#errors.count(this.#libc.errno(), 1);
+      if (!this.#wasOfAnother(socket)) return this.#countFailure(socket, slot, 1);
     }
   }
 
-  /** Whether the call failed because of a packet before it, or of a signal: it may be made again. */
+  /**
+   * Whether the call may have failed because of a packet before it, or of a signal: it may be made again. A socket is told of an ICMP
+   * error once, with the next call. Where fragments are forbidden EMSGSIZE is taken for this packet's own.
+   */
   #wasOfAnother(socket: BatchSocket): boolean {
     const errno = this.#libc.errno();
-    const isAgain = errno === EINTR || (errno === ECONNREFUSED && !socket.wasRefused);
-    socket.wasRefused = isAgain && errno === ECONNREFUSED;
+    const isToldOf = TOLD_OF_ANOTHER.has(errno) && !(errno === EMSGSIZE && socket.forbidsFragments);
+    const isAgain = errno === EINTR || (isToldOf && !socket.wasToldOfAnother);
+    socket.wasToldOfAnother = isAgain && isToldOf;
     return isAgain;
   }
 
@@ -114,10 +135,18 @@ export class SendQueue {
     const count = this.#counts[header] as number;
     const first = this.#firstSlots[header] as number;
     if (count === 1 || (errno !== EINVAL && errno !== EIO && errno !== EMSGSIZE))
-      return this.#errors.count(errno, count);
+      return this.#countFailure(socket, first, count);
     // The device does not cut datagrams: one by one, from now on.
     socket.mayJoin = false;
     for (let slot = first; slot < first + count; slot++) this.#sendOne(socket, slot);
+  }
+
+  /** `slot`: the first of so many packets. */
+  #countFailure(socket: BatchSocket, slot: number, packets: number): void {
+    const errno = this.#libc.errno();
+    this.#errors.count(errno, packets);
+    if (errno === EMSGSIZE && socket.forbidsFragments && socket.tooLarge.length < MAX_TOO_LARGE)
+      socket.tooLarge = [...socket.tooLarge, this.#destinations[slot] as TransportAddress];
   }
 
   /** How many slots from this one on go to the same destination with the same length; the last may be shorter. */

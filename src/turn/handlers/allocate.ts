@@ -12,6 +12,7 @@ import { isOverQuota } from "../quota.ts";
 import type { RelayState } from "../relay-state.ts";
 import { readWanted, type Wanted } from "./allocate-request.ts";
 import { receiveConnection } from "./connection-attempt.ts";
+import { receiveIcmp } from "./icmp.ts";
 import { receiveFromRelayTarget } from "./relay-data.ts";
 
 /** Calls `answer` once, now or when the relay sockets are open; never when the 5-tuple is waiting for its first answer. */
@@ -34,11 +35,8 @@ export function handleAllocate(
 
   // A room's members get none over TCP: what the closed relay asks of a target it asks of packets.
   const mayRelayTcp = state.tcp !== undefined && request.user.room === undefined;
-  const wanted = readWanted(message, {
-    transport: link.transport,
-    mayRelayTcp,
-    mayMove: state.mobility !== undefined,
-  });
+  const { supportsDontFragment } = state.allocator;
+  const wanted = readWanted(message, { transport: link.transport, mayRelayTcp, supportsDontFragment });
   if (wanted.kind === "error") return answer(wanted);
 
   if (wanted.reservationToken !== undefined) {
@@ -157,7 +155,7 @@ function giveBack(results: Iterable<RelaySocketResult>): void {
 function install(
   state: RelayState,
   request: AuthenticatedRequest,
-  { protocol, lifetimeSeconds, isMobile }: Wanted,
+  { protocol, lifetimeSeconds }: Wanted,
   { sockets, next, errors = [] }: Outcome,
 ): Answer {
   const { link, user, username, key, algorithm } = request;
@@ -179,7 +177,6 @@ function install(
   });
   link.holding = allocation;
   state.table.add(allocation);
-  if (isMobile) state.mobility?.issue(allocation);
   const { tcp } = state;
   if (protocol === "tcp")
     tcp?.install(allocation, (...connection) => receiveConnection(state, tcp, ...connection));
@@ -191,6 +188,7 @@ function install(
         state.announce("failed", error);
       }
     });
+    socket.onIcmp?.((error) => receiveIcmp(state, allocation, error));
   }
   state.announce("allocationCreated", allocation.summary());
   return allocateSuccess(allocation, request, nowMs);
@@ -198,7 +196,7 @@ function install(
 
 /**
  * The success response: one XOR-RELAYED-ADDRESS or two, XOR-MAPPED-ADDRESS, LIFETIME, RESERVATION-TOKEN where a port is held,
- * ADDRESS-ERROR-CODE where one address of two could not be had, MOBILITY-TICKET where one was asked for.
+ * ADDRESS-ERROR-CODE where one address of two could not be had.
  */
 function allocateSuccess(allocation: Allocation, request: AuthenticatedRequest, nowMs: number): Answer {
   const { transactionId } = request.message;
@@ -208,7 +206,7 @@ function allocateSuccess(allocation: Allocation, request: AuthenticatedRequest, 
     xorAddressAttribute(ATTRIBUTE.xorRelayedAddress, socket.relayedAddress, transactionId),
   );
   attributes.push(
-    xorAddressAttribute(ATTRIBUTE.xorMappedAddress, request.link.remote, transactionId),
+    xorAddressAttribute(ATTRIBUTE.xorMappedAddress, allocation.link.remote, transactionId),
     uint32Attribute(ATTRIBUTE.lifetime, remainingSeconds),
   );
   if (allocation.reservationToken !== undefined) {
@@ -216,9 +214,6 @@ function allocateSuccess(allocation: Allocation, request: AuthenticatedRequest, 
   }
   for (const { family, code } of allocation.addressErrors) {
     attributes.push(addressErrorCodeAttribute(family, code));
-  }
-  if (allocation.mobility !== undefined) {
-    attributes.push({ type: ATTRIBUTE.mobilityTicket, value: allocation.mobility.ticket });
   }
   return success(...attributes);
 }

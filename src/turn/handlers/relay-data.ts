@@ -11,7 +11,6 @@ import { type Allocation, isLive, isOpenAt, type Permission } from "../allocatio
 import { allocationOf } from "../authenticate.ts";
 import { takeBandwidth, takeOwnBandwidth } from "../bandwidth.ts";
 import { CHANNEL_DATA_HEADER_BYTES } from "../channel-data.ts";
-import { completeMove } from "../client-move.ts";
 import { encodeDataIndication } from "../data-indication.ts";
 import { fitsChannelData, fitsDatagram, fitsDataIndication } from "../packet-size.ts";
 import type { ClientLink, DropReason, RelayDestination } from "../ports.ts";
@@ -36,11 +35,11 @@ export function receiveChannelData(
   const nowMs = state.clock();
   const allocation = liveAllocationOf(link, nowMs);
   if (allocation === undefined) return drop(state, "no-allocation");
-  if (link === allocation.nextLink) completeMove(state, allocation);
   const channel = allocation.channelByNumber(number, nowMs);
   if (channel === undefined) return drop(state, "no-channel");
   if (!isLive(channel.permission, nowMs)) return drop(state, "no-permission");
-  sendToTarget(state, allocation, channel.destination, channel.permission, buffer, dataStart, dataEnd, nowMs);
+  const { destination, permission } = channel;
+  sendToTarget(state, allocation, destination, permission, buffer, dataStart, dataEnd, false, nowMs);
 }
 
 /** Send indication (section 11.2). */
@@ -53,15 +52,14 @@ export function receiveSendIndication(state: RelayState, link: ClientLink, messa
   const data = findAttribute(message, ATTRIBUTE.data);
   const address = addressValue && readXorAddress(addressValue, message.transactionId);
   // Missing or malformed: silently discarded. DONT-FRAGMENT, where the engine cannot do it, counts as an unknown attribute.
-  const isWhole = address !== undefined && data !== undefined;
-  if (!isWhole || findAttribute(message, ATTRIBUTE.dontFragment) !== undefined)
-    return drop(state, "malformed");
-  if (link === allocation.nextLink) completeMove(state, allocation);
+  const dontFragment = findAttribute(message, ATTRIBUTE.dontFragment) !== undefined;
+  const isKnown = !dontFragment || state.allocator.supportsDontFragment;
+  if (address === undefined || data === undefined || !isKnown) return drop(state, "malformed");
   const permission = allocation.permissionFor(address, nowMs);
   if (permission === undefined) return drop(state, "no-permission");
   const destination =
     allocation.channelTo(address, nowMs)?.destination ?? permission.relay.socket.destination(address);
-  sendToTarget(state, allocation, destination, permission, data, 0, data.length, nowMs);
+  sendToTarget(state, allocation, destination, permission, data, 0, data.length, dontFragment, nowMs);
 }
 
 /** A packet from outside that reached the allocation's relay socket (sections 11.3 and 12.7). */
@@ -96,6 +94,7 @@ function sendToTarget(
   buffer: Uint8Array,
   start: number,
   end: number,
+  dontFragment: boolean,
   nowMs: number,
 ): void {
   const { socket } = permission.relay;
@@ -115,7 +114,7 @@ function sendToTarget(
     return drop(state, "unproven-target");
   if (!takeBandwidth(state.counters, allocation, end - start, nowMs)) return;
   countSent(state, allocation, end - start, nowMs);
-  socket.send(destination, buffer, start, end);
+  socket.send(destination, buffer, start, end, dontFragment);
 }
 
 /** From one client of this relay to another, as if through both relay sockets: same permissions, same counters. */

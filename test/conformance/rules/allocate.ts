@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { formatTransportAddress } from "../../../src/stun/address.ts";
 import { requestedTransportAttribute } from "../../../src/stun/attributes.ts";
 import { ATTRIBUTE, METHOD, PROTOCOL_UDP } from "../../../src/stun/registry.ts";
+import { peerAttribute } from "../../support/turn-client.ts";
 import { encodeRequest, keyOf } from "../../support/turn-request.ts";
 import {
   allocate,
@@ -17,6 +18,7 @@ import {
 import type { Rule } from "../target.ts";
 
 const UDP = requestedTransportAttribute(PROTOCOL_UDP);
+const DONT_FRAGMENT = { type: ATTRIBUTE.dontFragment, value: new Uint8Array() };
 
 export const ALLOCATE_RULES: readonly Rule[] = [
   {
@@ -246,12 +248,22 @@ export const ALLOCATE_RULES: readonly Rule[] = [
   },
   {
     id: "dont-fragment",
-    title: "Allocate with DONT-FRAGMENT gets 420, which names it, where the engine cannot do it",
+    title:
+      "Allocate with DONT-FRAGMENT gets 420, which names it; a server that can set DF relays with it instead",
     rfc: "RFC 8656 section 7.2, step 4",
     async run(target) {
-      const client = await target.client();
-      const dontFragment = { type: ATTRIBUTE.dontFragment, value: new Uint8Array() };
-      const answer = await client.allocate({ attributes: [dontFragment] });
+      const [client, peer] = [await target.client(), await target.peer()];
+      const answer = await client.allocate({ attributes: [DONT_FRAGMENT] });
+      if (answer.outcome === "success") {
+        assertSuccess(await client.createPermission(peer.address), "CreatePermission");
+        await client.indicate((id) => [
+          peerAttribute(peer.address, id),
+          { type: ATTRIBUTE.data, value: text("in one piece") },
+          DONT_FRAGMENT,
+        ]);
+        assert.equal((await peer.packets.take()).data.toString(), "in one piece");
+        return;
+      }
       await assertRefused(client, answer, 420);
       assert.deepEqual(answer.unknownAttributes, [ATTRIBUTE.dontFragment]);
     },

@@ -2,13 +2,22 @@ import { constants } from "node:os";
 import { beforeEach, expect, test } from "vitest";
 import { Arena, SEND_SLOTS } from "../../../src/net/udp-batch/arena.ts";
 import type { BatchSocket } from "../../../src/net/udp-batch/batch-socket.ts";
-import { IOVEC, MMSGHDR, SEGMENT_CONTROL, SOCKADDR } from "../../../src/net/udp-batch/layout.ts";
+import {
+  IOVEC,
+  IP_MTU_DISCOVER,
+  IP_PMTUDISC_DO,
+  IP_PMTUDISC_OMIT,
+  IPPROTO_IP,
+  MMSGHDR,
+  SEGMENT_CONTROL,
+  SOCKADDR,
+} from "../../../src/net/udp-batch/layout.ts";
 import type { Libc } from "../../../src/net/udp-batch/libc.ts";
 import { SendErrors } from "../../../src/net/udp-batch/send-errors.ts";
 import { SendQueue } from "../../../src/net/udp-batch/send-queue.ts";
 import { parseIp, type TransportAddress, withPort } from "../../../src/stun/address.ts";
 
-const { EAGAIN, ECONNREFUSED, EINTR, EINVAL, EMSGSIZE } = constants.errno;
+const { EAGAIN, ECONNREFUSED, EHOSTUNREACH, EINTR, EINVAL, EIO, EMSGSIZE, ENETUNREACH } = constants.errno;
 /** Any address of the arena's first byte: the fake system reads the arena itself. */
 const BASE = 0x7f12_3456_7000;
 
@@ -32,6 +41,8 @@ let calls: SystemCall[];
 /** Errors of the next calls; 0: none. */
 let failures: number[];
 let errno = 0;
+/** What was set of a socket, before how many packets. */
+let options: { readonly before: number; readonly value: number }[];
 
 function at(address: number): number {
   return address - BASE;
@@ -102,14 +113,31 @@ function address(text: string, port: number): TransportAddress {
 }
 
 function socket(descriptor: number): BatchSocket {
-  return { descriptor, mayJoin: true, wasRefused: false } as BatchSocket;
+  return {
+    descriptor,
+    address: A,
+    mayJoin: true,
+    wasToldOfAnother: false,
+    forbidsFragments: false,
+    tooLarge: [],
+  } as Partial<BatchSocket> as BatchSocket;
 }
 
-function push(to: BatchSocket, target: TransportAddress, text: string): void {
+function push(to: BatchSocket, target: TransportAddress, text: string, dontFragment = false): void {
   const data = Buffer.from(text, "latin1");
   const start = arena.place(data, 0, data.length);
   if (start === undefined) throw new Error("no room");
-  queue.push(to, target, start, data.length);
+  queue.push(to, target, start, data.length, dontFragment);
+}
+
+/** Remembers what a socket was told about fragments, among what was sent. */
+function setsockopt(_descriptor = 0, level = 0, option = 0, value = 0, length = 0): number {
+  const failure = failures.shift() ?? 0;
+  errno = failure;
+  if (failure !== 0) return -1;
+  expect([level, option, length]).toEqual([IPPROTO_IP, IP_MTU_DISCOVER, 4]);
+  options.push({ before: sent.length, value: arena.bytes.readInt32LE(at(value)) });
+  return 0;
 }
 
 const texts = () => sent.map(({ bytes }) => bytes);
@@ -122,10 +150,11 @@ beforeEach(() => {
     socket: unused,
     bind: unused,
     getsockname: unused,
-    setsockopt: unused,
+    setsockopt,
     close: unused,
     recvfrom: unused,
     recvmmsg: unused,
+    recvmsg: unused,
     sendto,
     sendmmsg,
     epollCreate: unused,
@@ -141,7 +170,7 @@ beforeEach(() => {
   arena = new Arena(libc);
   errors = new SendErrors();
   queue = new SendQueue(libc, arena, errors);
-  [sent, calls, failures, errno] = [[], [], [], 0];
+  [sent, calls, failures, errno, options] = [[], [], [], 0, []];
 });
 
 test("packets of one socket leave in one call, in order, each to its own address", () => {
@@ -208,13 +237,16 @@ test("a packet that the system does not take is lost and counted; those behind i
   expect([...errors.counts]).toEqual([["EAGAIN", 1]]);
 });
 
-test("word of a packet before this one is no error of this one", () => {
-  failures = [ECONNREFUSED, EINTR];
-  push(socket(7), A, "sent");
-  queue.flush();
-  expect(texts()).toEqual(["sent"]);
-  expect([...errors.counts]).toEqual([]);
-});
+test.each([ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, EMSGSIZE])(
+  "word of a packet before this one (errno %i) is no error of this one",
+  (code) => {
+    failures = [code, EINTR];
+    push(socket(7), A, "sent");
+    queue.flush();
+    expect(texts()).toEqual(["sent"]);
+    expect([...errors.counts]).toEqual([]);
+  },
+);
 
 test("a socket that is refused again and again does not hold up the others", () => {
   failures = [ECONNREFUSED, ECONNREFUSED];
@@ -225,13 +257,13 @@ test("a socket that is refused again and again does not hold up the others", () 
   expect([...errors.counts]).toEqual([["ECONNREFUSED", 1]]);
 });
 
-test.each([EINVAL, EMSGSIZE])(
-  "a device that does not cut datagrams (errno %i) gets them one by one from then on",
-  (code) => {
+test.each([[[EINVAL]], [[EIO]], [[EMSGSIZE, EMSGSIZE]]])(
+  "a device that does not cut datagrams (errno %j) gets them one by one from then on",
+  (codes) => {
     const one = socket(7);
     for (const text of ["aaaa", "bbbb", "cccc"]) push(one, A, text);
     push(one, B, "dddd");
-    failures = [code];
+    failures = codes;
     queue.flush();
     expect(texts()).toEqual(["aaaa", "bbbb", "cccc", "dddd"]);
     expect([...errors.counts]).toEqual([]);
@@ -240,6 +272,48 @@ test.each([EINVAL, EMSGSIZE])(
     expect(calls.at(-1)).toEqual({ headers: 2, taken: 2 });
   },
 );
+
+test("a packet that may not be cut in pieces leaves in order, alone of its kind, and the next may again", () => {
+  const one = socket(7);
+  for (const text of ["aaaa", "bbbb"]) push(one, A, text);
+  for (const text of ["cccc", "dddd"]) push(one, A, text, true);
+  push(one, A, "eeee");
+  queue.flush();
+  expect(texts()).toEqual(["aaaa", "bbbb", "cccc", "dddd", "eeee"]);
+  expect(options).toEqual([
+    { before: 2, value: IP_PMTUDISC_DO },
+    { before: 4, value: IP_PMTUDISC_OMIT },
+  ]);
+  // Joined those that may be, the others a header each.
+  expect(calls.map(({ headers }) => headers)).toEqual([1, 2]);
+  push(one, A, "ffff");
+  queue.flush();
+  expect(options).toHaveLength(2);
+});
+
+test("larger than the path is known to carry: lost and counted once, those behind it leave", () => {
+  const one = socket(7);
+  push(one, A, "too large", true);
+  push(one, A, "sent");
+  failures = [0, EMSGSIZE];
+  queue.flush();
+  expect(texts()).toEqual(["sent"]);
+  expect([...errors.counts]).toEqual([["EMSGSIZE", 1]]);
+  expect(one).toMatchObject({ mayJoin: true, tooLarge: [A] });
+});
+
+test("where the system does not forbid fragments, the packet is lost and counted, and later ones leave", () => {
+  const one = socket(7);
+  push(one, A, "lost", true);
+  push(one, A, "sent");
+  failures = [EINVAL];
+  queue.flush();
+  expect(texts()).toEqual(["sent"]);
+  expect([...errors.counts]).toEqual([["EINVAL", 1]]);
+  push(one, A, "in one piece", true);
+  queue.flush();
+  expect(texts()).toEqual(["sent", "in one piece"]);
+});
 
 test("no address leaves the arena", () => {
   expect(() => arena.addressOf(arena.bytes.length - 3, 4)).toThrow(RangeError);

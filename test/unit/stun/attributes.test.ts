@@ -84,6 +84,17 @@ describe("numbers and flags", () => {
     expect(attributes.readAddressFamily(bytes("00000000"))).toBe("unknown");
   });
 
+  test("ICMP: 16 bits that are reserved and ignored, 7 of the type, 9 of the code, error data", () => {
+    expect(hexOf(attributes.icmpAttribute(3, 4, 1280))).toBe("0000060400000500");
+    expect(attributes.readIcmp(bytes("ffff060400000500"))).toEqual({
+      icmpType: 3,
+      icmpCode: 4,
+      errorData: 1280,
+    });
+    for (const hex of ["", "00000604000005", "000006040000050000"])
+      expect(attributes.readIcmp(bytes(hex))).toBeUndefined();
+  });
+
   test("EVEN-PORT: the R bit, seven that are ignored", () => {
     for (const reserveNext of [true, false]) {
       expect(attributes.readEvenPort(attributes.evenPortAttribute(reserveNext).value)).toEqual({
