@@ -1,0 +1,46 @@
+/** `npm run bench -- --quick`, without the build: dist is there for all of these tests. No figure is held to anything. */
+
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+import { COTURN, SERVERS } from "../../bench/servers.ts";
+import { QUICK } from "../../bench/workloads.ts";
+import { run } from "./support/child-process.ts";
+import { isMissing } from "./support/requirements.ts";
+
+const SCRIPT = fileURLToPath(new URL("../../scripts/bench.mjs", import.meta.url));
+const LOSS_TITLES = ["loss %", "failed %"];
+
+describe("the bench", () => {
+  const expected = isMissing("turnserver") ? SERVERS.filter(({ name }) => name !== COTURN) : SERVERS;
+
+  test("measures every server under every workload, and none loses anything", async () => {
+    const { code, output } = await run([process.execPath, SCRIPT, "--quick"], { withinMs: 110_000 });
+    expect(code, output).toBe(0);
+    for (const { title } of QUICK) {
+      const rows = rowsUnder(title, output);
+      expect(rows.map(([server]) => server)).toEqual(["server", ...expected.map(({ name }) => name)]);
+      const [head = [], ...measured] = rows;
+      const loss = head.findIndex((cell) => LOSS_TITLES.includes(cell));
+      expect(measured.map((row) => row[loss])).toEqual(measured.map(() => "0"));
+    }
+  });
+
+  test("says what it does not understand, and ends with the code for that", async () => {
+    const { code, output } = await run([process.execPath, SCRIPT, "--only", "nothing"]);
+    expect(code).toBe(64);
+    expect(output).toContain("--only: nothing is none of one,");
+  });
+});
+
+/** The cells of the table under a heading. */
+function rowsUnder(title: string, output: string): string[][] {
+  const [, after = ""] = output.split(`### ${title}\n`);
+  const [section = ""] = after.split("###");
+  const lines = section.split("\n").filter((line) => line.startsWith("| "));
+  return lines.map((line) =>
+    line
+      .split("|")
+      .slice(1, -1)
+      .map((cell) => cell.trim()),
+  );
+}
