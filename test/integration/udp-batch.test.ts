@@ -1,13 +1,14 @@
 /** The batched UDP engine over real sockets: what the conformance suite, which runs over it too, does not ask. */
 
 import { readdirSync } from "node:fs";
+import { constants } from "node:os";
 import { platform } from "node:process";
 import { setTimeout as delay } from "node:timers/promises";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { LISTENER_BUFFER_BYTES } from "../../src/net/dgram-socket.ts";
 import type { BatchSocket } from "../../src/net/udp-batch/batch-socket.ts";
 import { BatchEngine } from "../../src/net/udp-batch/engine.ts";
-import { loadLibc } from "../../src/net/udp-batch/libc.ts";
+import { type Libc, loadLibc } from "../../src/net/udp-batch/libc.ts";
 import { openUdpEngine, UdpEngineError } from "../../src/net/udp-engine.ts";
 import {
   type IpAddress,
@@ -30,14 +31,18 @@ const FEW_WAKES = 10;
 const calls = { epoll_wait: 0 };
 
 async function openEngine(failed: (error: unknown) => void): Promise<BatchEngine> {
-  const result = await loadLibc();
-  if (!result.ok) throw new Error(result.reason);
-  const { libc } = result;
+  const libc = await libcOfThisMachine();
   function epollWait(...args: number[]): number {
     calls.epoll_wait++;
     return libc.epollWait(...args);
   }
   return new BatchEngine({ ...libc, epollWait }, failed);
+}
+
+async function libcOfThisMachine(): Promise<Libc> {
+  const result = await loadLibc();
+  if (!result.ok) throw new Error(result.reason);
+  return result.libc;
 }
 
 function descriptorCount(): number {
@@ -188,6 +193,30 @@ describe.runIf(platform === "linux")("the batched engine", () => {
     expect(errors.length).toBeGreaterThan(0);
     expect(errors.every(({ target }) => sameTransportAddress(target, closed))).toBe(true);
     expect([...engine.errors.counts]).toEqual([]);
+  });
+
+  test("a socket that cannot be waited for is closed again", async () => {
+    const libc = await libcOfThisMachine();
+    let isFull = false;
+    // What the system says where fs.epoll.max_user_watches is reached.
+    const other = new BatchEngine(
+      {
+        ...libc,
+        epollControl: (...args) => (isFull ? -1 : libc.epollControl(...args)),
+        errno: () => (isFull ? constants.errno.ENOSPC : libc.errno()),
+      },
+      ignore,
+    );
+    const before = descriptorCount();
+    isFull = true;
+    expect(() => other.open(ANY_PORT, ignore)).toThrow(/ENOSPC/);
+    expect(descriptorCount()).toBe(before);
+    isFull = false;
+    const received = vi.fn();
+    const { address } = other.open(ANY_PORT, received);
+    await sendAll(address, ["served"]);
+    await expect.poll(() => received).toHaveBeenCalledOnce();
+    await other.close();
   });
 
   test("when it closes, every descriptor is given back", async () => {

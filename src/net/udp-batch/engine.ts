@@ -86,7 +86,12 @@ export class BatchEngine {
     const socket = BatchSocket.bind(this.#libc, this.arena, wanted, receiver, options);
     socket.index = this.#holes.pop() ?? this.#sockets.length;
     this.#sockets[socket.index] = socket;
-    this.#register(socket.descriptor, socket.index);
+    try {
+      this.#register(socket.descriptor, socket.index);
+    } catch (error) {
+      this.closeSocket(socket);
+      throw error;
+    }
     return socket;
   }
 
