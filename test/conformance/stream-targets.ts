@@ -1,7 +1,8 @@
-/** Our relay over TCP and over TLS. */
+/** Our relay over TCP and over TLS: the relay sockets of the one are `dgram`'s, those of the other batched where they can be. */
 
 import { TurnStreams } from "../../src/net/stream-listener.ts";
 import { openTcpListener } from "../../src/net/tcp-listener.ts";
+import { openUdpEngine } from "../../src/net/udp-engine.ts";
 import { createSelfSignedCertificate } from "../support/self-signed.ts";
 import { openStreamTransport } from "../support/stream-transport.ts";
 import { EndpointKeeper, openSocketTarget, socketOffers } from "./socket-target.ts";
@@ -18,15 +19,15 @@ function streamKind(name: "tcp" | "tls"): TargetKind {
     offers: socketOffers("stream", "tcp-relay"),
     async open(settings) {
       const endpoints = new EndpointKeeper();
+      const engine = await openUdpEngine(isTls ? "auto" : "dgram", rethrow);
       return openSocketTarget(settings, endpoints, {
+        engine,
         stream: isTls ? { ca: CERTIFICATE.cert } : {},
         listen: (ip, turn) =>
           openTcpListener(ip, 0, {
             turn: new TurnStreams({ turn, connections: CONNECTIONS }),
             connections: CONNECTIONS,
-            failed(error) {
-              throw error;
-            },
+            failed: rethrow,
             ...(isTls && { tls: TLS, tlsOnly: true }),
           }),
         connect: async (server, from) =>
@@ -34,6 +35,10 @@ function streamKind(name: "tcp" | "tls"): TargetKind {
       });
     },
   };
+}
+
+function rethrow(error: unknown): void {
+  throw error;
 }
 
 export const tcpKind = streamKind("tcp");
