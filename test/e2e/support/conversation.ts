@@ -77,7 +77,7 @@ export async function expectPath(path: "direct" | "relayed", a: CallPage, b: Cal
 }
 
 /** Every browser has chosen such a pair, and keeps it: one may be chosen for a moment and given up for a better one. */
-async function expectSteadyPair(
+export async function expectSteadyPair(
   what: string,
   accept: (pair: SelectedPair) => boolean,
   pages: readonly CallPage[],

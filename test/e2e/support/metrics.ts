@@ -19,6 +19,11 @@ export class Metrics {
     return found.reduce((sum, [, value]) => sum + value, 0);
   }
 
+  /** One counter with its labels, as it stands in the page; 0 when it is not there yet. */
+  count(sample: string): number {
+    return this.#samples.get(sample) ?? 0;
+  }
+
   #names(): string {
     return [...new Set([...this.#samples.keys()].map((key) => key.replace(/\{.*/, "")))].join(" ");
   }

@@ -92,6 +92,11 @@ export class TurnpikeProcess {
     );
   }
 
+  /** Relay targets that it refused so far because nobody of the room is there. */
+  async strangersRefused(): Promise<number> {
+    return (await this.metrics()).count('turnpike_relay_targets_refused_total{reason="not-in-room"}');
+  }
+
   /** SIGTERM; must end by itself. Idempotent. */
   stop(): Promise<Exit> {
     return this.process.stop(10_000);
