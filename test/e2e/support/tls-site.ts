@@ -3,36 +3,60 @@
 import type { Exit } from "./child-process.ts";
 import type { NetworkLab } from "./network-lab.ts";
 import { makeTempDir } from "./temp-dir.ts";
-import { createTestAuthority } from "./test-authority.ts";
+import { createTestAuthority, type TestAuthority } from "./test-authority.ts";
 import { TurnpikeProcess } from "./turnpike-process.ts";
 
-const HOST = "call.turnpike.test";
+const DOMAIN = "turnpike.test";
 const PORTS = { http: 80, turn: 3478, admin: 9090 };
 const HTTPS = 443;
 
+export interface TlsSiteOptions {
+  /** Of its machine; with a domain after it, of the site. */
+  readonly name?: string;
+  readonly flags?: readonly string[];
+  /** Who trusts that one trusts this one. Default: an authority of its own. */
+  readonly beside?: TlsSite;
+}
+
 export class TlsSite {
-  readonly url = `https://${HOST}/`;
+  readonly url: string;
   readonly server: TurnpikeProcess;
-  /** What a browser must trust. */
-  readonly caFile: string;
+  readonly #authority: TestAuthority;
   readonly #removeFiles: () => void;
 
-  private constructor(server: TurnpikeProcess, caFile: string, removeFiles: () => void) {
+  private constructor(
+    host: string,
+    server: TurnpikeProcess,
+    authority: TestAuthority,
+    removeFiles: () => void,
+  ) {
+    this.url = `https://${host}/`;
     this.server = server;
-    this.caFile = caFile;
+    this.#authority = authority;
     this.#removeFiles = removeFiles;
   }
 
-  /** Adds a machine "server" to the lab; every machine knows its name. */
-  static async start(lab: NetworkLab): Promise<TlsSite> {
-    const { prefix, publicAddress } = lab.addHost("server");
-    lab.nameHost(HOST, publicAddress);
+  /** Adds a machine for it to the lab; every machine knows its name. */
+  static async start(lab: NetworkLab, options: TlsSiteOptions = {}): Promise<TlsSite> {
+    const name = options.name ?? "call";
+    const host = `${name}.${DOMAIN}`;
+    const { prefix, publicAddress } = lab.addHost(name);
+    lab.nameHost(host, publicAddress);
     const folder = makeTempDir("authority");
-    const { caFile, certFile, keyFile } = await createTestAuthority(folder.path, HOST);
+    const authority =
+      options.beside === undefined
+        ? await createTestAuthority(folder.path, `*.${DOMAIN}`)
+        : options.beside.#authority;
+    const { certFile, keyFile } = authority;
     const tls = ["--tls-port", String(HTTPS), "--tls-cert", certFile, "--tls-key", keyFile];
-    const flags = ["--public-host", HOST, ...tls];
+    const flags = ["--public-host", host, ...tls, ...(options.flags ?? [])];
     const server = await TurnpikeProcess.start({ prefix, ports: PORTS, flags });
-    return new TlsSite(server, caFile, folder.remove);
+    return new TlsSite(host, server, authority, folder.remove);
+  }
+
+  /** What a browser must trust. */
+  get caFile(): string {
+    return this.#authority.caFile;
   }
 
   /** Resolves with how the server ended. */
