@@ -105,6 +105,7 @@ function createRelay(
           logger.error({ err: error }, "a relayed address over TCP cannot be listened on any more"),
         )
       : undefined,
+    mobility: config.mobility,
     targets: createRelayTargetPolicy({
       allow: config.allowRelayTo,
       deny: config.denyRelayTo,

@@ -42,6 +42,8 @@ export interface Config {
   readonly dev: boolean;
   /** TCP allocations (RFC 6062), for users outside of rooms. */
   readonly tcpRelay: boolean;
+  /** Allocations may follow their clients to other addresses (RFC 8016). */
+  readonly mobility: boolean;
   readonly adminHost: IpAddress;
   readonly adminPort: number;
   readonly logLevel: "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";

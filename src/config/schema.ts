@@ -286,6 +286,11 @@ export const schema = z.strictObject(
       about:
         "relays TCP connections too (RFC 6062), for users outside of rooms only; off, because it lets them reach TCP services",
     }),
+    mobility: setting(toggle().default(false), {
+      group: "TURN",
+      about:
+        "lets allocations follow their clients to other addresses (RFC 8016); off, because browsers do not ask for it",
+    }),
     roomSize: setting(whole(2, 1000).default(2), {
       group: "Rooms",
       value: "n",

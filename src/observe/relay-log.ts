@@ -14,6 +14,9 @@ export function createRelayLog(logger: Logger): TurnEvents {
       const carried = { sentPackets, sentBytes, receivedPackets, receivedBytes, overLimitPackets };
       logger.info({ ...describe(allocation), why, ...carried }, "allocation closed");
     },
+    allocationMoved(allocation, from) {
+      logger.debug({ ...describe(allocation), from: formatTransportAddress(from) }, "allocation moved");
+    },
     targetRefused(allocation, target, reason) {
       logger.debug({ ...describe(allocation), target: formatIp(target), reason }, "relay target refused");
     },

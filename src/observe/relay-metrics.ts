@@ -30,6 +30,11 @@ export function registerRelayEvents(registry: Registry): TurnEvents {
     labelNames: ["reason"],
     registers,
   });
+  const moved = new Counter({
+    name: "turnpike_allocations_moved_total",
+    help: "Allocations that have followed their client to another address (--mobility).",
+    registers,
+  });
   const requests = new Counter({
     name: "turnpike_stun_requests_total",
     help: "STUN and TURN requests answered, by method and code (0: success).",
@@ -50,6 +55,7 @@ export function registerRelayEvents(registry: Registry): TurnEvents {
   return {
     allocationCreated: () => created.inc(),
     allocationClosed: (_allocation, why) => closed.inc({ reason: why }),
+    allocationMoved: () => moved.inc(),
     requestAnswered(method, errorCode) {
       requests.inc({ method: METHOD_NAMES.get(method) ?? "other", code: errorCode ?? 0 });
     },

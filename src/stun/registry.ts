@@ -1,6 +1,6 @@
 /**
  * The numbers of STUN and TURN: the IANA registries "STUN Methods", "STUN Attributes" and "STUN Error Codes" as far as
- * RFC 8489, RFC 8656, RFC 6062 and ICE (RFC 8445) use them. `test/unit/stun/registry.test.ts` holds them against the RFCs' tables.
+ * RFC 8489, RFC 8656, RFC 6062, RFC 8016 and ICE (RFC 8445) use them. `test/unit/stun/registry.test.ts` holds them against the RFCs' tables.
  */
 
 export const MAGIC_COOKIE = 0x2112a442;
@@ -56,6 +56,8 @@ export const ATTRIBUTE = {
   icmp: 0x8004,
   // RFC 6062
   connectionId: 0x002a,
+  // RFC 8016
+  mobilityTicket: 0x8030,
   // RFC 8445: seen in the connectivity checks that a relay carries
   priority: 0x0024,
   useCandidate: 0x0025,

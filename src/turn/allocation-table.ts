@@ -53,7 +53,7 @@ export class AllocationTable {
     const ofUser = this.#byUser.get(userId);
     if (ofUser === undefined) this.#byUser.set(userId, new Set([allocation]));
     else ofUser.add(allocation);
-    this.#count(clientKey(allocation.link.remote), allocation.relays.length);
+    this.#countClients(allocation, allocation.relays.length);
   }
 
   /** False when it was not in the table. */
@@ -78,7 +78,19 @@ export class AllocationTable {
     if (onPort.length === 0) this.#byRelayedPort.delete(port);
     else this.#byRelayedPort.set(port, onPort);
     this.#relayCount--;
-    this.#count(clientKey(allocation.link.remote), -1);
+    this.#countClients(allocation, -1);
+  }
+
+  /** Its client moves: its addresses count where it is afterwards. */
+  recountClients(allocation: Allocation, move: () => void): void {
+    this.#countClients(allocation, -allocation.relays.length);
+    move();
+    this.#countClients(allocation, allocation.relays.length);
+  }
+
+  /** At each address of its client, once. */
+  #countClients({ links }: Allocation, change: number): void {
+    for (const key of new Set(links.map(({ remote }) => clientKey(remote)))) this.#count(key, change);
   }
 
   /** Ports that are being opened. */
@@ -135,9 +147,9 @@ export class AllocationTable {
   }
 }
 
-/** Whether two addresses are one for the quota per address. */
-export function sameClient(a: IpAddress, b: IpAddress): boolean {
-  return clientKey(a) === clientKey(b);
+/** Whether it counts at this address. */
+export function isAt({ links }: Allocation, ip: IpAddress): boolean {
+  return links.some(({ remote }) => clientKey(remote) === clientKey(ip));
 }
 
 /** What the quota per address counts by: an IPv4 address, or the /64 that one IPv6 customer holds. */

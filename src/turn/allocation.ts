@@ -9,6 +9,7 @@ import {
 } from "../stun/address.ts";
 import type { PasswordAlgorithm } from "../stun/password-algorithm.ts";
 import type { Buckets } from "./bandwidth.ts";
+import type { TicketHolder } from "./mobility-tickets.ts";
 import type {
   AllocationCounts,
   AllocationSummary,
@@ -97,7 +98,12 @@ export interface AllocationInit {
 
 export class Allocation implements AllocationCounts {
   readonly kind = "allocation";
-  readonly link: ClientLink;
+  /** Where what comes for the client goes. */
+  link: ClientLink;
+  /** Where the client has moved to, until it sends data from there (client-move.ts). */
+  nextLink: ClientLink | undefined;
+  /** Undefined: it stays where it is. */
+  mobility: TicketHolder | undefined;
   readonly protocol: RelayProtocol;
   /** Never empty: with the last one the allocation ends. */
   readonly relays: AllocationRelay[];
@@ -110,7 +116,7 @@ export class Allocation implements AllocationCounts {
   readonly reservationToken: Uint8Array | undefined;
   readonly addressErrors: readonly AddressError[];
   /** What its packets are taken from. */
-  readonly buckets: Buckets;
+  buckets: Buckets;
   /** When it last carried a packet; at first, when it was made. */
   lastRelayedAtMs: number;
   /** Of messages that may prove something; made when there is the first one. */
@@ -153,6 +159,11 @@ export class Allocation implements AllocationCounts {
     let last = Number.NEGATIVE_INFINITY;
     for (const { expiresAtMs } of this.relays) if (expiresAtMs > last) last = expiresAtMs;
     return last;
+  }
+
+  /** Its 5-tuples: two while its client moves. */
+  get links(): readonly ClientLink[] {
+    return this.nextLink === undefined ? [this.link] : [this.link, this.nextLink];
   }
 
   relayOf(family: IpFamily): AllocationRelay | undefined {

@@ -1,7 +1,8 @@
 /** From an authenticated request to the handler of its method. */
 
 import { unknownAttributesAttribute } from "../stun/attributes.ts";
-import { METHOD } from "../stun/registry.ts";
+import { findAttribute } from "../stun/message.ts";
+import { ATTRIBUTE, METHOD } from "../stun/registry.ts";
 import type { Allocation } from "./allocation.ts";
 import { type Answer, type AuthenticatedRequest, failure } from "./answer.ts";
 import { handleAllocate } from "./handlers/allocate.ts";
@@ -9,6 +10,7 @@ import { handleChannelBind } from "./handlers/channel-bind.ts";
 import { handleConnect } from "./handlers/connect.ts";
 import { handleConnectionBind } from "./handlers/connection-bind.ts";
 import { handleCreatePermission } from "./handlers/create-permission.ts";
+import { handleMobileRefresh } from "./handlers/mobile-refresh.ts";
 import { handleRefresh } from "./handlers/refresh.ts";
 import type { RelayState } from "./relay-state.ts";
 import { unknownAttributes } from "./unknown-attributes.ts";
@@ -41,6 +43,9 @@ export function dispatch(
 
   if (method === METHOD.allocate) return handleAllocate(state, request, answer);
   if (tcp && method === METHOD.connectionBind) return handleConnectionBind(tcp, request, answer);
+  const ticket = findAttribute(request.message, ATTRIBUTE.mobilityTicket);
+  if (ticket !== undefined && method === METHOD.refresh)
+    return answer(handleMobileRefresh(state, request, ticket));
   // RFC 8656 section 5: every other request needs an allocation, else 437, and carries the username that made it, else 441.
   if (allocation === undefined) return answer(failure(437));
   if (allocation.username !== request.username) return answer(failure(441));

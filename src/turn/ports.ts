@@ -238,6 +238,8 @@ export interface TurnEvents {
     why: AllocationEnd,
     counts: Readonly<AllocationCounts>,
   ): void;
+  /** Its client sends from another address now, or over another transport (RFC 8016). */
+  allocationMoved?(allocation: AllocationSummary, from: TransportAddress): void;
   /** `errorCode` is undefined for a success. */
   requestAnswered?(method: number, errorCode: number | undefined): void;
   /** Policy refused a target. */

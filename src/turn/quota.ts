@@ -1,7 +1,7 @@
 /** How many relayed addresses a user and a client's address may hold (RFC 8656 section 7.2, step 10). */
 
 import type { Allocation } from "./allocation.ts";
-import { sameClient } from "./allocation-table.ts";
+import { isAt } from "./allocation-table.ts";
 import type { AuthenticatedRequest } from "./answer.ts";
 import type { TurnUser } from "./ports.ts";
 import { closeAllocation, type RelayState, type TurnLimits } from "./relay-state.ts";
@@ -37,7 +37,7 @@ export function isOverQuota(state: RelayState, request: AuthenticatedRequest, gr
 
   const replaced: Allocation[] = [];
   for (const allocation of longestIdleFirst(table.ofUser(userId), request.nowMs)) {
-    const isAtAddress = sameClient(allocation.link.remote, remote);
+    const isAtAddress = isAt(allocation, remote);
     if (userExcess <= 0 && !(addressExcess > 0 && isAtAddress)) continue;
     replaced.push(allocation);
     userExcess -= allocation.relays.length;

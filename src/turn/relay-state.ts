@@ -5,6 +5,7 @@ import type { Allocation, AllocationRelay } from "./allocation.ts";
 import type { AllocationTable } from "./allocation-table.ts";
 import type { Bandwidth, BandwidthLimits } from "./bandwidth.ts";
 import type { ClaimLedger } from "./claim-ledger.ts";
+import type { MobilityTickets } from "./mobility-tickets.ts";
 import type {
   AllocationEnd,
   DropReason,
@@ -59,6 +60,8 @@ export interface RelayState {
   readonly bandwidth: Bandwidth;
   /** Undefined: TCP allocations (RFC 6062) are off. */
   readonly tcp: TcpRelays | undefined;
+  /** Undefined: allocations stay where they were made (RFC 8016 is off). */
+  readonly mobility: MobilityTickets | undefined;
   readonly counters: TurnCounters;
   readonly announce: Announce;
   /** Set when the relay ends: an Allocate that was waiting for its socket gives it back. */
@@ -121,8 +124,11 @@ export function closeAllocation(state: RelayState, allocation: Allocation, why: 
   if (!state.table.remove(allocation)) return;
   for (const { socket } of allocation.relays) socket.close();
   state.bandwidth.forget(allocation.buckets, allocation.user);
-  allocation.link.holding = undefined;
-  allocation.link.release();
+  state.mobility?.forget(allocation);
+  for (const link of allocation.links) {
+    link.holding = undefined;
+    link.release();
+  }
   state.announce("allocationClosed", allocation.summary(), why, allocation);
 }
 

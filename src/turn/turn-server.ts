@@ -23,10 +23,13 @@ import { Bandwidth } from "./bandwidth.ts";
 import { Challenge } from "./challenge.ts";
 import { startsChannelData } from "./channel-data.ts";
 import { ClaimLedger } from "./claim-ledger.ts";
+import { loseLink } from "./client-move.ts";
 import { dispatch, isSupported } from "./dispatch.ts";
 import { encodeAnswer } from "./encode-answer.ts";
 import { connectionOf } from "./handlers/connection-bind.ts";
+import { mobileAllocationOf } from "./handlers/mobile-refresh.ts";
 import { receiveChannelData, receiveSendIndication } from "./handlers/relay-data.ts";
+import { MobilityTickets } from "./mobility-tickets.ts";
 import type {
   AllocationEnd,
   ClientLink,
@@ -61,6 +64,8 @@ export type TurnServerOptions = Pick<
   readonly events: TurnEvents;
   /** Undefined: no TCP allocations (RFC 6062). */
   readonly tcpAllocator?: TcpRelayAllocator | undefined;
+  /** Whether allocations may follow their clients to other addresses (RFC 8016). Default: they may not. */
+  readonly mobility?: boolean;
 };
 
 export class TurnServer {
@@ -70,7 +75,8 @@ export class TurnServer {
   readonly #limiter: AnswerLimiter;
 
   constructor(options: TurnServerOptions) {
-    const { realm, allocator, targets, clock, limits, isExempt, relayTo = "room", tcpAllocator } = options;
+    const { realm, allocator, targets, clock, limits, isExempt, relayTo = "room" } = options;
+    const { tcpAllocator, mobility = false } = options;
     const ledger = new ClaimLedger();
     const counters = createTurnCounters();
     const announce = createAnnounce(options.events);
@@ -87,6 +93,7 @@ export class TurnServer {
       reservations: new Reservations(),
       bandwidth: new Bandwidth(limits),
       tcp: tcpAllocator && new TcpRelays(tcpAllocator, { clock, limits, counters, announce }),
+      mobility: mobility ? new MobilityTickets() : undefined,
       counters,
       announce,
     };
@@ -102,6 +109,11 @@ export class TurnServer {
 
   get reservationCount(): number {
     return this.#state.reservations.size;
+  }
+
+  /** Tickets that name an allocation (RFC 8016). */
+  get ticketCount(): number {
+    return this.#state.mobility?.size ?? 0;
   }
 
   /** Connections with peers of TCP allocations. */
@@ -136,7 +148,7 @@ export class TurnServer {
   linkClosed(link: ClientLink): void {
     const { holding } = link;
     if (holding === undefined) return;
-    if (holding.kind === "allocation") closeAllocation(this.#state, holding, "link-closed");
+    if (holding.kind === "allocation") loseLink(this.#state, holding, link);
     else abandonOpening(link);
   }
 
@@ -256,15 +268,15 @@ export class TurnServer {
   }
 
   /**
-   * What the request is about: the allocation of its 5-tuple, or the one whose connection a ConnectionBind means. One whose lifetime
-   * is over ends here, before its key can vouch for anybody.
+   * What the request is about: the allocation of its 5-tuple, the one that a ticket names, or the one whose connection a ConnectionBind
+   * means. One whose lifetime is over ends here, before its key can vouch for anybody.
    */
   #liveAllocationOf(link: ClientLink, message: StunMessage, nowMs: number): Allocation | undefined {
     const { tcp } = this.#state;
-    const allocation =
-      message.method === METHOD.connectionBind
-        ? tcp && connectionOf(tcp, message)?.allocation
-        : allocationOf(link);
+    let allocation = allocationOf(link);
+    if (message.method === METHOD.connectionBind) allocation = tcp && connectionOf(tcp, message)?.allocation;
+    if (message.method === METHOD.refresh)
+      allocation = mobileAllocationOf(this.#state, message) ?? allocation;
     if (allocation === undefined || closeExpired(this.#state, allocation, nowMs)) return undefined;
     return allocation;
   }

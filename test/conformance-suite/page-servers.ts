@@ -51,6 +51,7 @@ export async function startTurnpike(): Promise<StartedServer> {
     flags: [
       "--dev",
       "--tcp-relay",
+      "--mobility",
       ...hosts,
       `--realm=${REALM}`,
       ...USER_FLAGS,
@@ -113,7 +114,10 @@ export async function nodeTurnSubject(family: IpFamily): Promise<Subject> {
   const nowhere = { port: 1, tlsPort: 1, certificateFile: "", stop: async () => undefined };
   const applicability = await remoteSubject(nowhere, { transport: "udp", family }, NODE_TURN_PATIENCE_MS);
   return {
-    hindranceTo: (rule) => applicability.hindranceTo(rule),
+    hindranceTo: (rule) =>
+      rule.needs?.includes("mobility")
+        ? "is about mobility (RFC 8016), of which it knows nothing"
+        : applicability.hindranceTo(rule),
     open: (): Promise<Target> => kind.open({}),
     isServing: async () => true,
   };

@@ -32,7 +32,7 @@ const PORT = 3478;
 const METHOD_NAMES = new Map<number, string>(Object.entries(METHOD).map(([name, method]) => [method, name]));
 /** A packet in memory takes no time, but a busy machine may stop this process for longer than that. */
 const PATIENCE_MS = 2000;
-const OFFERS: readonly Need[] = ["clock", "inside", "local", "ipv6", "datagrams", "public"];
+const OFFERS: readonly Need[] = ["clock", "inside", "local", "ipv6", "datagrams", "mobility", "public"];
 
 export const memoryKind: TargetKind = {
   name: "memory",
@@ -52,6 +52,8 @@ export interface MemoryTarget {
   readonly disconnect: (client: TransportAddress) => void;
   /** What the relay has told about its own defects. */
   readonly failures: unknown[];
+  /** Allocations that have followed their clients. */
+  readonly moves: readonly { readonly from: TransportAddress; readonly to: TransportAddress }[];
   /** How often each request was answered in each way: "allocate 0" for a success. */
   readonly answers: ReadonlyMap<string, number>;
 }
@@ -65,11 +67,22 @@ export interface MemoryOptions {
   readonly transport?: ClientTransport;
   /** Default: they cannot, as `dgram` cannot. */
   readonly supportsDontFragment?: boolean;
+  /** Default: allocations may move (RFC 8016). */
+  readonly mobility?: boolean;
+  /** Default: nobody. */
+  readonly isExempt?: (client: IpAddress) => boolean;
 }
 
 export function openMemoryTarget(
   { relayFamilies = [4, 6], ...limits }: TargetSettings = {},
-  { realm = REALM, room, transport, supportsDontFragment }: MemoryOptions = {},
+  {
+    realm = REALM,
+    room,
+    transport,
+    supportsDontFragment,
+    mobility = true,
+    isExempt = () => false,
+  }: MemoryOptions = {},
 ): MemoryTarget {
   let nowMs = 1_000_000;
   const network = new MemoryNetwork();
@@ -77,6 +90,7 @@ export function openMemoryTarget(
   const allocator = new MemoryRelayAllocator(network, relayIps, supportsDontFragment);
   const credentials = new TestCredentials(realm, [ALICE, BOB], [CAROL], room);
   const failures: unknown[] = [];
+  const moves: { from: TransportAddress; to: TransportAddress }[] = [];
   const answers = new Map<string, number>();
   const turn = new TurnServer({
     realm,
@@ -92,10 +106,12 @@ export function openMemoryTarget(
       otherOwnIps: [SERVER[4], SERVER[6]],
     }),
     clock: () => nowMs,
+    mobility,
     limits: { ...DEFAULT_LIMITS, ...limits },
-    isExempt: () => false,
+    isExempt,
     events: {
       failed: (error) => failures.push(error),
+      allocationMoved: ({ client }, from) => moves.push({ from, to: client }),
       requestAnswered(method, errorCode = 0) {
         const name = `${METHOD_NAMES.get(method)} ${errorCode}`;
         answers.set(name, (answers.get(name) ?? 0) + 1);
@@ -144,7 +160,7 @@ export function openMemoryTarget(
   const disconnect = (client: TransportAddress) => {
     for (const listener of listeners) listener.disconnect(client);
   };
-  return { target, turn, network, allocator, retainedCount, disconnect, failures, answers };
+  return { target, turn, network, allocator, retainedCount, disconnect, failures, moves, answers };
 }
 
 function ip(text: string): IpAddress {

@@ -13,6 +13,7 @@ import { DUAL_REFRESH_RULES } from "./rules/dual-refresh.ts";
 import { HOSTILE_RULES } from "./rules/hostile.ts";
 import { LENIENCY_RULES } from "./rules/leniency.ts";
 import { LIMIT_RULES } from "./rules/limits.ts";
+import { MOBILITY_RULES } from "./rules/mobility.ts";
 import { OWN_ADDRESS_RULES } from "./rules/own-address.ts";
 import { PASSWORD_ALGORITHM_RULES } from "./rules/password-algorithms.ts";
 import { PERMISSION_RULES } from "./rules/permission.ts";
@@ -43,6 +44,7 @@ export const RULES: readonly Rule[] = [
   ...TCP_ALLOCATION_RULES,
   ...TCP_CONNECTION_RULES,
   ...LIMIT_RULES,
+  ...MOBILITY_RULES,
   ...LENIENCY_RULES,
   ...HOSTILE_RULES,
 ];

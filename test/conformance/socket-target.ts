@@ -39,7 +39,7 @@ export function hasIpv6(): boolean {
   return process.env.CI === "true" || addresses.some(({ address }) => address === "::1");
 }
 
-const OFFERS: readonly Need[] = ["inside", "local"];
+const OFFERS: readonly Need[] = ["inside", "local", "mobility"];
 
 /** What every target over sockets offers, `more` besides. */
 export function socketOffers(...more: readonly Need[]): ReadonlySet<Need> {
@@ -76,6 +76,7 @@ export async function openSocketTarget(
     tcpAllocator: tcpRelay ? new TcpRelaySockets(relayAddresses, RELAY_PORTS, failed) : undefined,
     targets: createTargets(relayIps),
     clock: () => performance.now(),
+    mobility: true,
     limits: { ...DEFAULT_LIMITS, ...limits },
     isExempt: () => false,
     events: { failed },

@@ -19,9 +19,19 @@ import type { TcpPlaces } from "./tcp-places.ts";
  * - datagrams: clients reach the server by datagrams, each a packet of its own
  * - stream: clients reach the server over TCP or TLS
  * - tcp-relay: the server has TCP allocations (RFC 6062): `tcp`
+ * - mobility: the server may move allocations (RFC 8016)
  * - public: none of its addresses is a loopback address
  */
-export type Need = "clock" | "inside" | "local" | "ipv6" | "datagrams" | "stream" | "tcp-relay" | "public";
+export type Need =
+  | "clock"
+  | "inside"
+  | "local"
+  | "ipv6"
+  | "datagrams"
+  | "stream"
+  | "tcp-relay"
+  | "mobility"
+  | "public";
 
 /** How the server is set up for one rule; a rule with settings needs "inside". */
 export interface TargetSettings extends Partial<TurnLimits> {

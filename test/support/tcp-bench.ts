@@ -49,6 +49,7 @@ export class TcpBench {
       credentials: this.credentials,
       allocator: new MemoryRelayAllocator(this.network, RELAY_IPS),
       tcpAllocator: isOff ? undefined : this.tcp,
+      mobility: true,
       targets: { judge: (target) => this.verdict ?? policy.judge(target) },
       clock: () => this.#nowMs,
       limits: { ...DEFAULT_LIMITS, ...limits },

@@ -60,6 +60,7 @@ const CONFIG: Config = {
   lan: false,
   dev: true,
   tcpRelay: false,
+  mobility: false,
   adminHost: LOOPBACK_4,
   adminPort: 0,
   logLevel: "silent",

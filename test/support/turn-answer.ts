@@ -115,6 +115,10 @@ export class TurnAnswer {
     return findAttribute(this.message, ATTRIBUTE.reservationToken);
   }
 
+  get mobilityTicket(): Uint8Array | undefined {
+    return findAttribute(this.message, ATTRIBUTE.mobilityTicket);
+  }
+
   get unknownAttributes(): number[] | undefined {
     const value = findAttribute(this.message, ATTRIBUTE.unknownAttributes);
     return value && readUnknownAttributes(value);

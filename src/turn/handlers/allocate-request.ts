@@ -29,6 +29,8 @@ export interface Wanted {
   readonly parity: RelayPortParity;
   readonly lifetimeSeconds: number;
   readonly reservationToken: Uint8Array | undefined;
+  /** It asks for a ticket (RFC 8016). */
+  readonly isMobile: boolean;
 }
 
 /** Who asks. */
@@ -38,6 +40,8 @@ export interface Asking {
   readonly mayRelayTcp: boolean;
   /** Whether the relay sockets can do DONT-FRAGMENT. */
   readonly supportsDontFragment: boolean;
+  /** Whether its allocation may move (RFC 8016). */
+  readonly mayMove: boolean;
 }
 
 /** The comments follow the section's numbered steps. */
@@ -49,6 +53,12 @@ export function readWanted(message: StunMessage, asking: Asking): Wanted | Error
   const isTcp = transport === PROTOCOL_TCP && asking.mayRelayTcp;
   if (transport !== PROTOCOL_UDP && !isTcp) return failure(442);
   if (isTcp && !isTcpRequest(message, asking.transport)) return failure(400);
+
+  // RFC 8016 section 3.1.2: a MOBILITY-TICKET that is not empty: 400; one where mobility is forbidden: 405. So it is of a TCP
+  // allocation, which is tied to its control connection.
+  const ticket = findAttribute(message, ATTRIBUTE.mobilityTicket);
+  if (ticket !== undefined && ticket.length > 0) return failure(400);
+  if (ticket !== undefined && (isTcp || !asking.mayMove)) return failure(405);
 
   // 4. DONT-FRAGMENT where the engine cannot do it: 420, as for an attribute that is not known.
   if (findAttribute(message, ATTRIBUTE.dontFragment) !== undefined && !asking.supportsDontFragment)
@@ -82,6 +92,7 @@ export function readWanted(message: StunMessage, asking: Asking): Wanted | Error
     parity,
     lifetimeSeconds: lifetimeSeconds === 0 ? DEFAULT_LIFETIME_SECONDS : lifetimeSeconds,
     reservationToken,
+    isMobile: ticket !== undefined,
   };
 }
 

@@ -36,7 +36,13 @@ export function handleAllocate(
   // A room's members get none over TCP: what the closed relay asks of a target it asks of packets.
   const mayRelayTcp = state.tcp !== undefined && request.user.room === undefined;
   const { supportsDontFragment } = state.allocator;
-  const wanted = readWanted(message, { transport: link.transport, mayRelayTcp, supportsDontFragment });
+  const mayMove = state.mobility !== undefined;
+  const wanted = readWanted(message, {
+    transport: link.transport,
+    mayRelayTcp,
+    mayMove,
+    supportsDontFragment,
+  });
   if (wanted.kind === "error") return answer(wanted);
 
   if (wanted.reservationToken !== undefined) {
@@ -155,7 +161,7 @@ function giveBack(results: Iterable<RelaySocketResult>): void {
 function install(
   state: RelayState,
   request: AuthenticatedRequest,
-  { protocol, lifetimeSeconds }: Wanted,
+  { protocol, lifetimeSeconds, isMobile }: Wanted,
   { sockets, next, errors = [] }: Outcome,
 ): Answer {
   const { link, user, username, key, algorithm } = request;
@@ -177,6 +183,7 @@ function install(
   });
   link.holding = allocation;
   state.table.add(allocation);
+  if (isMobile) state.mobility?.issue(allocation);
   const { tcp } = state;
   if (protocol === "tcp")
     tcp?.install(allocation, (...connection) => receiveConnection(state, tcp, ...connection));
@@ -196,7 +203,7 @@ function install(
 
 /**
  * The success response: one XOR-RELAYED-ADDRESS or two, XOR-MAPPED-ADDRESS, LIFETIME, RESERVATION-TOKEN where a port is held,
- * ADDRESS-ERROR-CODE where one address of two could not be had.
+ * ADDRESS-ERROR-CODE where one address of two could not be had, MOBILITY-TICKET where one was asked for.
  */
 function allocateSuccess(allocation: Allocation, request: AuthenticatedRequest, nowMs: number): Answer {
   const { transactionId } = request.message;
@@ -206,7 +213,7 @@ function allocateSuccess(allocation: Allocation, request: AuthenticatedRequest, 
     xorAddressAttribute(ATTRIBUTE.xorRelayedAddress, socket.relayedAddress, transactionId),
   );
   attributes.push(
-    xorAddressAttribute(ATTRIBUTE.xorMappedAddress, allocation.link.remote, transactionId),
+    xorAddressAttribute(ATTRIBUTE.xorMappedAddress, request.link.remote, transactionId),
     uint32Attribute(ATTRIBUTE.lifetime, remainingSeconds),
   );
   if (allocation.reservationToken !== undefined) {
@@ -214,6 +221,9 @@ function allocateSuccess(allocation: Allocation, request: AuthenticatedRequest, 
   }
   for (const { family, code } of allocation.addressErrors) {
     attributes.push(addressErrorCodeAttribute(family, code));
+  }
+  if (allocation.mobility !== undefined) {
+    attributes.push({ type: ATTRIBUTE.mobilityTicket, value: allocation.mobility.ticket });
   }
   return success(...attributes);
 }

@@ -11,6 +11,7 @@ import { type Allocation, isLive, isOpenAt, type Permission } from "../allocatio
 import { allocationOf } from "../authenticate.ts";
 import { takeBandwidth, takeOwnBandwidth } from "../bandwidth.ts";
 import { CHANNEL_DATA_HEADER_BYTES } from "../channel-data.ts";
+import { completeMove } from "../client-move.ts";
 import { encodeDataIndication } from "../data-indication.ts";
 import { fitsChannelData, fitsDatagram, fitsDataIndication } from "../packet-size.ts";
 import type { ClientLink, DropReason, RelayDestination } from "../ports.ts";
@@ -35,6 +36,7 @@ export function receiveChannelData(
   const nowMs = state.clock();
   const allocation = liveAllocationOf(link, nowMs);
   if (allocation === undefined) return drop(state, "no-allocation");
+  if (link === allocation.nextLink) completeMove(state, allocation);
   const channel = allocation.channelByNumber(number, nowMs);
   if (channel === undefined) return drop(state, "no-channel");
   if (!isLive(channel.permission, nowMs)) return drop(state, "no-permission");
@@ -55,6 +57,7 @@ export function receiveSendIndication(state: RelayState, link: ClientLink, messa
   const dontFragment = findAttribute(message, ATTRIBUTE.dontFragment) !== undefined;
   const isKnown = !dontFragment || state.allocator.supportsDontFragment;
   if (address === undefined || data === undefined || !isKnown) return drop(state, "malformed");
+  if (link === allocation.nextLink) completeMove(state, allocation);
   const permission = allocation.permissionFor(address, nowMs);
   if (permission === undefined) return drop(state, "no-permission");
   const destination =

@@ -34,6 +34,7 @@ test("the relay's metrics show what the relay counts and announces", async () =>
   registerRelayTotals(registry, { allocationCount: 3, relayedConnectionCount: 2, counters });
   events.allocationCreated?.(ALLOCATION);
   events.allocationClosed?.(ALLOCATION, "room-left", { ...counters, overLimitPackets: 0 });
+  events.allocationMoved?.(ALLOCATION, address("198.51.100.8", 50_000));
   events.requestAnswered?.(METHOD.allocate, undefined);
   events.requestAnswered?.(METHOD.allocate, 401);
   events.requestAnswered?.(0x123, 400);
@@ -49,6 +50,7 @@ test("the relay's metrics show what the relay counts and announces", async () =>
     "turnpike_relayed_connections 2",
     "turnpike_allocations_created_total 1",
     'turnpike_allocations_closed_total{reason="room-left"} 1',
+    "turnpike_allocations_moved_total 1",
     'turnpike_stun_requests_total{method="allocate",code="0"} 1',
     'turnpike_stun_requests_total{method="allocate",code="401"} 1',
     'turnpike_stun_requests_total{method="other",code="400"} 1',

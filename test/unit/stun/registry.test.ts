@@ -58,6 +58,9 @@ const RFC_8445_ATTRIBUTES: readonly (readonly [number, string])[] = [
 /** RFC 6062 section 6.2. */
 const RFC_6062_ATTRIBUTES: readonly (readonly [number, string])[] = [[0x002a, "CONNECTION-ID"]];
 
+/** RFC 8016 section 5. */
+const RFC_8016_ATTRIBUTES: readonly (readonly [number, string])[] = [[0x8030, "MOBILITY-TICKET"]];
+
 /** RFC 8489 section 18.2, RFC 8656 section 23 and RFC 6062 section 6.1, "STUN Methods". */
 const METHODS: readonly (readonly [number, string])[] = [
   [0x001, "Binding"],
@@ -100,11 +103,12 @@ function camelCase(rfcName: string): string {
 
 const byNumber = (a: readonly [number, string], b: readonly [number, string]) => a[0] - b[0];
 
-test("every attribute of RFC 8489, 8656 and 8445 has its number, and there is no other", () => {
+test("every attribute of RFC 8489, 8656, 6062, 8016 and 8445 has its number, and there is no other", () => {
   const rfcs = [
     ...RFC_8489_ATTRIBUTES,
     ...RFC_8656_ATTRIBUTES,
     ...RFC_6062_ATTRIBUTES,
+    ...RFC_8016_ATTRIBUTES,
     ...RFC_8445_ATTRIBUTES,
   ];
   const expected = rfcs.map(([type, name]) => [type, camelCase(name)] as const).sort(byNumber);

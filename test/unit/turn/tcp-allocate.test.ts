@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { addressFamilyAttribute, evenPortAttribute } from "../../../src/stun/attributes.ts";
 import { ATTRIBUTE, METHOD } from "../../../src/stun/registry.ts";
 import { allocate, assertSilence, assertSuccess, text } from "../../conformance/checks.ts";
+import { TICKET_PLEASE } from "../../support/mobility.ts";
 import { address, RELAY_IP, TcpBench } from "../../support/tcp-bench.ts";
 import { allocateTcp, connectionId, connectTo } from "../../support/tcp-requests.ts";
 import { encodeRequest } from "../../support/turn-request.ts";
@@ -92,6 +93,16 @@ describe("is refused", () => {
     const { client } = bench.connect();
     expect((await allocateTcp(client, [attribute])).outcome).toBe(400);
     assertSuccess(await allocateTcp(client), "Allocate without");
+  });
+});
+
+describe("stays where it is:", () => {
+  it("a ticket (RFC 8016) is refused with 405, because it is tied to its control connection", async () => {
+    const bench = new TcpBench();
+    const { client } = bench.connect();
+    expect((await allocateTcp(client, [TICKET_PLEASE])).outcome).toBe(405);
+    assertSuccess(await allocateTcp(client), "Allocate without");
+    expect(bench.turn.ticketCount).toBe(0);
   });
 });
 
