@@ -1,21 +1,21 @@
 /**
  * What was sent to addresses that a member claims and that nobody has proved: by IP address, over all rooms, members, allocations, ports
  * and forms of that address, so that nothing an attacker does over again (leave and come back, restart ICE, take another allocation)
- * gives him more. What it says stays for an hour after the last packet; what went to a port where somebody proves himself is struck out.
+ * gives him more. Of IPv6 by /64: one host may have all the addresses in it. What it says stays for an hour after the last packet; what went to a port where somebody proves himself is struck out.
  */
 
 import { formatIp, type IpAddress, type TransportAddress } from "../stun/address.ts";
 import { canonicalIp } from "./relay-target-policy.ts";
 import { TokenBucket } from "./token-bucket.ts";
 
-/** Packets to one IP address in all. */
+/** Packets to one IPv4 address, or one /64, in all. */
 export const MAX_CLAIM_PACKETS = 200;
 /** Burst and refill add up: in no second do more than 50 go out. */
 const PACE = { burst: 25, perSecond: 25 };
 const LIFETIME_MS = 3_600_000;
 const MAX_CLAIMS = 65_536;
-/** A transaction id, folded, and the port that it went to. */
-const WORDS_PER_PACKET = 2;
+/** A transaction id, folded, and where it went: the port, and what of the address the claim does not say. */
+const WORDS_PER_PACKET = 4;
 
 interface Claim {
   readonly pace: TokenBucket;
@@ -26,7 +26,7 @@ interface Claim {
 }
 
 export class ClaimLedger {
-  /** By canonical address, that with the oldest last packet first. */
+  /** By `keyOf`, that with the oldest last packet first. */
   readonly #claims = new Map<string, Claim>();
 
   get size(): number {
@@ -35,7 +35,8 @@ export class ClaimLedger {
 
   /** Enters a packet with this transaction id; false: it may not be sent. */
   take(target: TransportAddress, transactionId: Uint8Array, nowMs: number): boolean {
-    const key = keyOf(target);
+    const ip = canonicalIp(target);
+    const key = keyOf(ip);
     let claim = this.#claims.get(key);
     if (claim !== undefined && claim.expiresAtMs <= nowMs) {
       this.#claims.delete(key);
@@ -45,47 +46,47 @@ export class ClaimLedger {
       if (this.#claims.size >= MAX_CLAIMS) return false;
       claim = {
         pace: new TokenBucket(PACE.perSecond, PACE.burst),
-        packets: new Uint32Array(16),
+        packets: new Uint32Array(8 * WORDS_PER_PACKET),
         count: 0,
         expiresAtMs: 0,
       };
     }
     if (claim.count >= MAX_CLAIM_PACKETS || !claim.pace.has(1, nowMs)) return false;
     claim.pace.take(1, nowMs);
-    enter(claim, foldId(transactionId), target.port);
+    enter(claim, [foldId(transactionId), target.port, ip.w2, ip.w3]);
     claim.expiresAtMs = nowMs + LIFETIME_MS;
     this.#claims.delete(key);
     this.#claims.set(key, claim);
     return true;
   }
 
-  /** Whether a packet with this transaction id went to this very port. */
+  /** Whether a packet with this transaction id went to this very address and port. */
   wentTo(target: TransportAddress, transactionId: Uint8Array): boolean {
     const id = foldId(transactionId);
-    return this.#find(target, (entered, port) => entered === id && port === target.port);
+    const { w2, w3 } = canonicalIp(target);
+    return this.#find(target, (packet) => isAt(packet, target.port, w2, w3) && packet[0] === id);
   }
 
   /** Whether a packet with this transaction id went to any port there: what comes back with it may be an echo. */
   wentToIp(ip: IpAddress, transactionId: Uint8Array): boolean {
     const id = foldId(transactionId);
-    return this.#find(ip, (entered) => entered === id);
+    return this.#find(ip, (packet) => packet[0] === id);
   }
 
-  /** Whether nothing is held against this address. */
+  /** Whether nothing is held against this very address. */
   isClear(ip: IpAddress): boolean {
-    return !this.#claims.has(keyOf(ip));
+    const { w2, w3 } = canonicalIp(ip);
+    return !this.#find(ip, (packet) => packet[2] === w2 && packet[3] === w3);
   }
 
   /** Somebody at this port has proved to be in the call: what went there went to no stranger. */
   strikeOut(target: TransportAddress): void {
-    const key = keyOf(target);
+    const ip = canonicalIp(target);
+    const key = keyOf(ip);
     const claim = this.#claims.get(key);
     if (claim === undefined) return;
     const kept = { packets: new Uint32Array(claim.packets.length), count: 0 };
-    for (let at = 0; at < claim.count * WORDS_PER_PACKET; at += WORDS_PER_PACKET) {
-      const [id = 0, port = 0] = claim.packets.subarray(at, at + WORDS_PER_PACKET);
-      if (port !== target.port) enter(kept, id, port);
-    }
+    for (const packet of packetsOf(claim)) if (!isAt(packet, target.port, ip.w2, ip.w3)) enter(kept, packet);
     Object.assign(claim, kept);
     if (claim.count === 0) this.#claims.delete(key);
   }
@@ -97,30 +98,39 @@ export class ClaimLedger {
     }
   }
 
-  #find(ip: IpAddress, isMeant: (id: number, port: number) => boolean): boolean {
-    const claim = this.#claims.get(keyOf(ip));
+  #find(ip: IpAddress, isMeant: (packet: Uint32Array) => boolean): boolean {
+    const claim = this.#claims.get(keyOf(canonicalIp(ip)));
     if (claim === undefined) return false;
-    for (let at = 0; at < claim.count * WORDS_PER_PACKET; at += WORDS_PER_PACKET) {
-      if (isMeant(claim.packets[at] ?? 0, claim.packets[at + 1] ?? 0)) return true;
-    }
+    for (const packet of packetsOf(claim)) if (isMeant(packet)) return true;
     return false;
   }
 }
 
-function enter(claim: Pick<Claim, "packets" | "count">, id: number, port: number): void {
-  const at = claim.count * WORDS_PER_PACKET;
-  if (at >= claim.packets.length) {
-    const longer = new Uint32Array(claim.packets.length * 2);
-    longer.set(claim.packets);
-    claim.packets = longer;
+type Packets = Pick<Claim, "packets" | "count">;
+
+function enter(into: Packets, packet: ArrayLike<number>): void {
+  const at = into.count * WORDS_PER_PACKET;
+  if (at >= into.packets.length) {
+    const longer = new Uint32Array(into.packets.length * 2);
+    longer.set(into.packets);
+    into.packets = longer;
   }
-  claim.packets[at] = id;
-  claim.packets[at + 1] = port;
-  claim.count++;
+  into.packets.set(packet, at);
+  into.count++;
 }
 
+function* packetsOf({ packets, count }: Packets): Generator<Uint32Array> {
+  for (let at = 0; at < count * WORDS_PER_PACKET; at += WORDS_PER_PACKET)
+    yield packets.subarray(at, at + WORDS_PER_PACKET);
+}
+
+function isAt(packet: Uint32Array, port: number, w2: number, w3: number): boolean {
+  return packet[1] === port && packet[2] === w2 && packet[3] === w3;
+}
+
+/** Of a canonical address. */
 function keyOf(ip: IpAddress): string {
-  return formatIp(canonicalIp(ip));
+  return ip.family === 4 ? formatIp(ip) : `${ip.w0.toString(16)}:${ip.w1.toString(16)}::/64`;
 }
 
 /** 32 bits of the 96 are enough: a mistake, once in millions, costs a client one check, and never opens anything. */

@@ -42,6 +42,31 @@ test("every port and every form of an address is the same address; another one i
   expect(ledger.take(at("89.160.20.2"), randomBytes(12), START_MS)).toBe(true);
 });
 
+test("an IPv6 address is its /64: one host may have them all", () => {
+  const ledger = new ClaimLedger();
+  const targets = Array.from({ length: 32 }, (_, i) => at(`2a00:1450:4001:81b:${i}::${i}`));
+  const sameHost = Array.from({ length: 32 }, (_, i) => at(`2a00:1450:4001:81b:${i}:1:2:3`));
+  expect(flood(ledger, 30, [...targets, ...sameHost])).toHaveLength(MAX_CLAIM_PACKETS);
+  expect(ledger.take(at("2a00:1450:4001:81c::1"), randomBytes(12), START_MS)).toBe(true);
+});
+
+test("of one /64, only the address that is proved is struck out; an echo may come from any of them", () => {
+  const ledger = new ClaimLedger();
+  const [own, victims] = [at("2a00:1450:4001:81b::1"), at("2a00:1450:4001:81b::2")];
+  const [toOwn, toVictim] = [randomBytes(12), randomBytes(12)];
+  ledger.take(own, toOwn, START_MS);
+  expect(ledger.isClear(victims)).toBe(true);
+  ledger.take(victims, toVictim, START_MS);
+  expect(ledger.wentTo(own, toVictim)).toBe(false);
+  expect(ledger.wentTo(victims, toVictim)).toBe(true);
+  expect(ledger.wentToIp(own, toVictim)).toBe(true);
+  ledger.strikeOut(own);
+  expect([ledger.isClear(own), ledger.isClear(victims)]).toEqual([true, false]);
+  expect(ledger.wentToIp(own, toOwn)).toBe(false);
+  ledger.strikeOut(victims);
+  expect(ledger.size).toBe(0);
+});
+
 test("an hour after the last packet it is forgotten, swept or not; not before", () => {
   for (const isSwept of [true, false]) {
     const ledger = new ClaimLedger();
