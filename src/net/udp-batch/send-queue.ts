@@ -30,6 +30,8 @@ export class SendQueue {
   /** Of the headers that are being built: their first slot. */
   readonly #firstSlots = new Int32Array(SEND_SLOTS);
   readonly #counts = new Int32Array(SEND_SLOTS);
+  /** Where datagrams cannot go joined: the way there carries less than one of them is long. */
+  readonly #narrow = new WeakSet<TransportAddress>();
   #size = 0;
 
   constructor(libc: Libc, arena: Arena, errors: SendErrors) {
@@ -136,8 +138,9 @@ export class SendQueue {
     const first = this.#firstSlots[header] as number;
     if (count === 1 || (errno !== EINVAL && errno !== EIO && errno !== EMSGSIZE))
       return this.#countFailure(socket, first, count);
-    // The device does not cut datagrams: one by one, from now on.
-    socket.mayJoin = false;
+    // One by one, from now on: everywhere where the device does not cut datagrams, else there only. Anybody may have a narrow way.
+    if (errno === EIO) socket.mayJoin = false;
+    else this.#narrow.add(this.#destinations[first] as TransportAddress);
     for (let slot = first; slot < first + count; slot++) this.#sendOne(socket, slot);
   }
 
@@ -152,8 +155,8 @@ export class SendQueue {
   /** How many slots from this one on go to the same destination with the same length; the last may be shorter. */
   #runFrom(slot: number, end: number): number {
     const length = this.#lengths[slot] as number;
-    if (length === 0 || length > MAX_SEGMENT_BYTES) return 1;
-    const to = this.#destinations[slot];
+    const to = this.#destinations[slot] as TransportAddress;
+    if (length === 0 || length > MAX_SEGMENT_BYTES || this.#narrow.has(to)) return 1;
     const limit = Math.min(end, slot + MAX_SEGMENTS, slot + Math.floor(MAX_JOINED_BYTES / length));
     let next = slot + 1;
     while (next < limit && this.#destinations[next] === to && this.#lengths[next] === length) next++;
