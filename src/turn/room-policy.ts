@@ -6,11 +6,20 @@ import type { TurnUser } from "./ports.ts";
 import type { RelayState } from "./relay-state.ts";
 import type { Standing } from "./room-targets.ts";
 
-/** Outside of rooms, and where `relayTo` is "public", the network policy alone decides. */
-export function standingOf(state: RelayState, { user }: Allocation, target: IpAddress): Standing {
-  return state.rooms === undefined || user.room === undefined
-    ? "open"
-    : state.rooms.standing(user.room, target);
+/**
+ * Outside of rooms, and where `relayTo` is "public", the network policy alone decides. Where a member has proved to be, it is no stranger
+ * as long as the permission lives: later candidates may have taken the place of that address among its claims.
+ */
+export function standingOf(state: RelayState, allocation: Allocation, target: IpAddress): Standing {
+  const { room } = allocation.user;
+  if (state.rooms === undefined || room === undefined) return "open";
+  const standing = state.rooms.standing(room, target);
+  return standing === "stranger" && isProven(allocation, target, state.clock()) ? "claimed" : standing;
+}
+
+function isProven(allocation: Allocation, target: IpAddress, nowMs: number): boolean {
+  const permission = allocation.permissionFor(target, nowMs);
+  return permission !== undefined && permission.provenPorts.length > 0;
 }
 
 /** Two members of one room; or two clients without a room, which no room's member reaches. */
@@ -29,9 +38,9 @@ export function reviewRoom(state: RelayState, roomKey: string, left: string): vo
   for (const allocation of state.table) {
     if (allocation.user.room?.roomKey !== roomKey) continue;
     for (const permission of allocation.permissions) {
+      permission.provenPorts = permission.provenPorts.filter(({ peer }) => peer !== left);
       const standing = standingOf(state, allocation, permission.ip);
       permission.isOpen = standing === "open";
-      permission.provenPorts = permission.provenPorts.filter(({ peer }) => peer !== left);
       if (standing === "stranger" && permission.verdict === "allowed") permission.expiresAtMs = nowMs;
     }
   }

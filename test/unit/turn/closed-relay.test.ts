@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { formatIp, type IpAddress, parseIp, withPort } from "../../../src/stun/address.ts";
+import { PERMISSION_LIFETIME_MS } from "../../../src/turn/allocation.ts";
 import { MAX_CLAIM_PACKETS } from "../../../src/turn/claim-ledger.ts";
 import { openMemoryTarget } from "../../conformance/memory-target.ts";
 import { check } from "../../support/ice-check.ts";
@@ -44,6 +45,37 @@ test("checks that do not verify cost the relay a bounded number of HMACs, and th
   controls.advance(1);
   expect(await arrives(check(ANNS))).toBe(true);
   expect(await arrives(MEDIA)).toBe(true);
+});
+
+test("an address that is proved and in use outlives later candidates; when its member leaves, it ends all the same", async () => {
+  const { target } = openMemoryTarget();
+  const { controls } = target;
+  const client = await target.client({ as: controls.member(ROOM, "ann") });
+  const peer = await target.peer();
+  const signal = (addresses: readonly string[]) => controls.signal(ROOM, "ben", "ann", { addresses });
+  signal([formatIp(peer.address)]);
+  controls.signal(ROOM, "ann", "ben", { icePasswords: [ANNS] });
+  const { relayedAddress } = await client.allocate();
+  if (relayedAddress === undefined) throw new Error("no relayed address");
+  await client.createPermission(peer.address);
+  await peer.send(relayedAddress, check(ANNS));
+  signal(Array.from({ length: 40 }, (_, i) => `89.160.30.${i + 1}`));
+
+  for (let refreshes = 0; refreshes < 2; refreshes++) {
+    expect((await client.createPermission(peer.address)).outcome).toBe("success");
+    expect((await client.channelBind(0x4000, peer.address)).outcome).toBe("success");
+    await client.sendChannelData(0x4000, MEDIA);
+    expect((await peer.packets.take()).data).toEqual(MEDIA);
+    controls.advance(PERMISSION_LIFETIME_MS / 1000 - 60);
+  }
+  const other = await target.client({ as: controls.member(ROOM, "ann") });
+  await other.allocate();
+  expect((await other.createPermission(peer.address)).outcome).toBe(403);
+
+  controls.leave(ROOM, "ben");
+  await client.sendChannelData(0x4000, MEDIA);
+  expect((await client.createPermission(peer.address)).outcome).toBe(403);
+  expect(peer.packets.drain()).toHaveLength(0);
 });
 
 test("a member of no room of which anything is known is refused, and static users are as before", async () => {
