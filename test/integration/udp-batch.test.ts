@@ -6,6 +6,7 @@ import { platform } from "node:process";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { LISTENER_BUFFER_BYTES } from "../../src/net/dgram-socket.ts";
+import { BatchRelayAllocator } from "../../src/net/udp-batch/batch-relay-sockets.ts";
 import type { BatchSocket } from "../../src/net/udp-batch/batch-socket.ts";
 import { BatchEngine } from "../../src/net/udp-batch/engine.ts";
 import { type Libc, loadLibc } from "../../src/net/udp-batch/libc.ts";
@@ -16,7 +17,7 @@ import {
   type TransportAddress,
   withPort,
 } from "../../src/stun/address.ts";
-import type { IcmpError } from "../../src/turn/ports.ts";
+import type { IcmpError, RelayPortParity, RelaySocketResult } from "../../src/turn/ports.ts";
 import type { Endpoint } from "../support/endpoint.ts";
 import { LOOPBACK_4, LOOPBACK_6 } from "../support/test-config.ts";
 import { openUdpEndpoint } from "../support/udp-endpoint.ts";
@@ -27,16 +28,42 @@ const ignore = () => undefined;
 /** Long enough for thousands of wake-ups of one that does not sleep. */
 const QUIET_MS = 300;
 const FEW_WAKES = 10;
+/** Of one that tries again after a rest. */
+const FEW_RESTS = 60;
+const PORTS = { min: 21140, max: 21159 };
+const { EBADF, EMFILE } = constants.errno;
 /** Of the engines that were opened last. */
-const calls = { epoll_wait: 0 };
+const calls = { epoll_wait: 0, socket: 0 };
+/** What the system of these engines refuses. */
+let epollFails = false;
+let descriptorsLeft = Number.POSITIVE_INFINITY;
 
 async function openEngine(failed: (error: unknown) => void): Promise<BatchEngine> {
   const libc = await libcOfThisMachine();
-  function epollWait(...args: number[]): number {
-    calls.epoll_wait++;
-    return libc.epollWait(...args);
+  let errno = 0;
+  function fail(code: number): number {
+    errno = code;
+    return -1;
   }
-  return new BatchEngine({ ...libc, epollWait }, failed);
+  return new BatchEngine(
+    {
+      ...libc,
+      socket(...args) {
+        calls.socket++;
+        return descriptorsLeft-- > 0 ? libc.socket(...args) : fail(EMFILE);
+      },
+      epollWait(...args) {
+        calls.epoll_wait++;
+        return epollFails ? fail(EBADF) : libc.epollWait(...args);
+      },
+      errno() {
+        const code = errno || libc.errno();
+        errno = 0;
+        return code;
+      },
+    },
+    failed,
+  );
 }
 
 async function libcOfThisMachine(): Promise<Libc> {
@@ -219,6 +246,42 @@ describe.runIf(platform === "linux")("the batched engine", () => {
     await other.close();
   });
 
+  test("where epoll_wait fails for good it says so once, rests, and goes on when it can", async () => {
+    const { socket, texts } = listen();
+    epollFails = true;
+    await sendAll(socket.address, ["late"]);
+    const before = calls.epoll_wait;
+    await delay(QUIET_MS);
+    expect(calls.epoll_wait - before).toBeLessThan(FEW_RESTS);
+    expect(failures).toEqual([new Error("epoll_wait: EBADF")]);
+    epollFails = false;
+    await expect.poll(() => texts).toEqual(["late"]);
+    expect(failures).toHaveLength(1);
+  });
+
+  test("without a descriptor left a relay socket is refused at the first port, nothing is lost, and the next is had", async () => {
+    const allocator = new BatchRelayAllocator(engine, [{ bindIp: LOOPBACK_4, relayedIp: LOOPBACK_4 }], PORTS);
+    const open = (parity: RelayPortParity) =>
+      new Promise<RelaySocketResult>((resolve) => allocator.open({ family: 4, parity }, resolve));
+    const before = descriptorCount();
+    for (const [parity, left] of [
+      ["any", 0],
+      ["even-with-next", 1],
+    ] as const) {
+      descriptorsLeft = left;
+      calls.socket = 0;
+      expect(await open(parity)).toEqual({ ok: false, reason: "no-port" });
+      expect(calls.socket).toBe(left + 1);
+      expect(descriptorCount()).toBe(before);
+    }
+    descriptorsLeft = Number.POSITIVE_INFINITY;
+    const result = await open("even-with-next");
+    if (!result.ok) throw new Error(result.reason);
+    result.socket.close();
+    result.next?.close();
+    expect(descriptorCount()).toBe(before);
+  });
+
   test("when it closes, every descriptor is given back", async () => {
     const before = descriptorCount();
     const other = await openEngine(ignore);
@@ -233,6 +296,7 @@ describe.runIf(platform === "linux")("the batched engine", () => {
 });
 
 describe("which engine", () => {
+  const LINUX = { platform: "linux", arch: "x64" };
   const absent = async () => ({ ok: false, reason: "the package koffi does not load" }) as const;
 
   test("dgram, where the batched one cannot be had", async () => {
@@ -250,10 +314,12 @@ describe("which engine", () => {
   test.each([
     ["another system", { platform: "darwin", arch: "arm64" }, /needs Linux; this is darwin/],
     ["another processor", { platform: "linux", arch: "riscv64" }, /does not know the processor riscv64/],
+    ["a pool of one thread", { ...LINUX, threadPoolSize: "1" }, /UV_THREADPOOL_SIZE leaves one/],
+    ["a pool that libuv takes for one thread", { ...LINUX, threadPoolSize: "many" }, /UV_THREADPOOL_SIZE/],
     ["no koffi", { platform: "linux", arch: "x64" }, /koffi does not load: Cannot find package/],
   ])("it cannot be had on %s", async (_name, machine, reason) => {
     const importKoffi = () => Promise.reject(new Error("Cannot find package\nRequire stack"));
-    const result = await loadLibc({ ...machine, importKoffi });
+    const result = await loadLibc({ threadPoolSize: undefined, ...machine, importKoffi });
     expect(result).toEqual({ ok: false, reason: expect.stringMatching(reason) });
   });
 

@@ -42,25 +42,31 @@ export class BatchRelayAllocator implements RelayAllocator {
   }
 
   #openOf(address: RelayAddress, ports: RelayPorts, parity: RelayPortParity): RelaySocketResult {
-    for (const wanted of ports.candidates(parity)) {
-      const [socket, next] = this.#bindAll(address, ports, wanted);
-      if (socket !== undefined) return { ok: true, socket, ...(next !== undefined && { next }) };
+    try {
+      for (const wanted of ports.candidates(parity)) {
+        const [socket, next] = this.#bindAll(address, ports, wanted);
+        if (socket !== undefined) return { ok: true, socket, ...(next !== undefined && { next }) };
+      }
+    } catch {
+      // No descriptor left, or the address is not there any more: another port would not mend it.
     }
     return { ok: false, reason: "no-port" };
   }
 
-  /** All of the ports or, with none left open, nothing. */
+  /** All of the ports or, with none left open, nothing; throws on a failure that another port would not mend. */
   #bindAll(address: RelayAddress, ports: RelayPorts, wanted: readonly number[]): readonly RelaySocket[] {
     const sockets: BatchRelaySocket[] = [];
-    for (const port of wanted) {
-      const relayedAddress = withPort(address.relayedIp, port);
-      const socket = new BatchRelaySocket(this.#engine, relayedAddress, ports.take(port));
-      if (!socket.bind(withPort(address.bindIp, port))) break;
-      sockets.push(socket);
+    try {
+      for (const port of wanted) {
+        const relayedAddress = withPort(address.relayedIp, port);
+        const socket = new BatchRelaySocket(this.#engine, relayedAddress, ports.take(port));
+        if (!socket.bind(withPort(address.bindIp, port))) break;
+        sockets.push(socket);
+      }
+      return sockets.length === wanted.length ? sockets : [];
+    } finally {
+      if (sockets.length < wanted.length) for (const socket of sockets) socket.close();
     }
-    if (sockets.length === wanted.length) return sockets;
-    for (const socket of sockets) socket.close();
-    return [];
   }
 }
 
@@ -80,17 +86,17 @@ class BatchRelaySocket implements RelaySocket {
     this.#onClose = onClose;
   }
 
-  /** False where the port cannot be had. */
+  /** False where somebody else has the port; throws the system's error for any other failure. Either way nothing is left. */
   bind(address: TransportAddress): boolean {
     try {
       const receiver: PacketReceiver = (slot, start, end) => this.#receive(slot, start, end);
       const onIcmp: IcmpReceiver = (error) => this.#icmpReceiver?.(error);
       this.#socket = this.#engine.open(address, receiver, { isRelay: true, onIcmp });
       return true;
-    } catch {
-      // Somebody else's port, or no descriptor left: either way the client is told that there is no port.
+    } catch (error) {
       this.#onClose();
-      return false;
+      if ((error as NodeJS.ErrnoException).code === "EADDRINUSE") return false;
+      throw error;
     }
   }
 

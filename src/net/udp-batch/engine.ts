@@ -31,6 +31,9 @@ const FEW_SLOTS = 32;
 const MAX_BUSY_MS = 2;
 /** A wait is no longer than this: a process that exits joins the thread that waits. */
 const MAX_WAIT_MS = 1000;
+/** Rounds in a row that find nothing where there should be something, and how long it rests after them. */
+const MAX_FRUITLESS = 16;
+const REST_MS = 20;
 /** What the descriptor that ends a wait is registered with. */
 const WAKE = 0xffff_ffff;
 
@@ -60,6 +63,8 @@ export class BatchEngine {
   #nowMs = 0;
   #isInRound = false;
   #isFlushDue = false;
+  /** Rounds in a row that were woken for nothing. */
+  #fruitless = 0;
   #state: State = "running";
   #ended: () => void = () => undefined;
   readonly #done: Promise<void>;
@@ -73,8 +78,15 @@ export class BatchEngine {
     this.#queue = new SendQueue(libc, this.arena, this.errors);
     this.#errorQueue = new ErrorQueue(libc, this.arena);
     this.#epoll = checked(libc, libc.epollCreate(EPOLL_CLOEXEC), "epoll_create1");
-    this.#wake = checked(libc, libc.eventfd(0, EFD_NONBLOCK_CLOEXEC), "eventfd");
-    this.#register(this.#wake, WAKE);
+    this.#wake = libc.eventfd(0, EFD_NONBLOCK_CLOEXEC);
+    try {
+      checked(libc, this.#wake, "eventfd");
+      this.#register(this.#wake, WAKE);
+    } catch (error) {
+      if (this.#wake >= 0) libc.close(this.#wake);
+      libc.close(this.#epoll);
+      throw error;
+    }
     this.#done = new Promise((resolve) => {
       this.#ended = resolve;
     });
@@ -162,6 +174,7 @@ export class BatchEngine {
   // ---- rounds
 
   #wait(): void {
+    if (this.#fruitless >= MAX_FRUITLESS) return void setTimeout(this.#run, REST_MS);
     this.#libc.epollWaitLater(this.#epoll, this.arena.events, EVENT_SLOTS, MAX_WAIT_MS, this.#run);
   }
 
@@ -198,21 +211,30 @@ export class BatchEngine {
     this.#isInRound = true;
     this.#nowMs = performance.now();
     let packets = 0;
+    let found = 0;
     for (let i = 0; i < count; i++) {
       const socket = this.#sockets[this.#ready[i] as number];
       if (socket === undefined) continue;
-      if (this.#hasErrors[i] !== 0) this.#readErrors(socket);
+      if (this.#hasErrors[i] !== 0) found += this.#readErrors(socket);
       packets += this.#read(socket);
     }
+    this.#countFruitless(count, found + packets);
     this.#isInRound = false;
     this.#queue.flush();
     this.#nextSlot = 0;
     return packets;
   }
 
+  /** A system that says again and again that there is something, or that it cannot say, must not keep the processor. */
+  #countFruitless(events: number, found: number): void {
+    this.#fruitless = events === 0 || found > 0 ? 0 : this.#fruitless + 1;
+    if (events < 0 && this.#fruitless === MAX_FRUITLESS)
+      this.#failed(new Error(`epoll_wait: ${errorName(this.#libc.errno())}`));
+  }
+
   /** Without this the socket would be ready for ever. Reading from it then takes what the system keeps beside the queue. */
-  #readErrors(socket: BatchSocket): void {
-    this.#errorQueue.drain(socket, (error) => {
+  #readErrors(socket: BatchSocket): number {
+    return this.#errorQueue.drain(socket, (error) => {
       try {
         socket.onIcmp?.(error);
       } catch (defect) {

@@ -45,8 +45,8 @@ export class ErrorQueue {
     for (const [field, address] of pointers) arena.bytes.writeBigUInt64LE(BigInt(address), header + field);
   }
 
-  /** Takes what is there out of the queue, some of it where there is much; `told` hears what is of ICMP. */
-  drain(socket: BatchSocket, told: IcmpReceiver): void {
+  /** Takes what is there out of the queue, some of it where there is much; `told` hears what is of ICMP. Returns how many. */
+  drain(socket: BatchSocket, told: IcmpReceiver): number {
     const { bytes, errorQueue } = this.#arena;
     for (let i = 0; i < MAX_ERRORS; i++) {
       bytes.writeUInt32LE(SOCKADDR.ipv6, errorQueue.header + MMSGHDR.nameLength);
@@ -54,11 +54,12 @@ export class ErrorQueue {
       const flags = MSG_ERRQUEUE | MSG_DONTWAIT;
       if (this.#libc.recvmsg(socket.descriptor, this.#header, flags) < 0) {
         if (socket.tooLarge.length > 0) socket.tooLarge = [];
-        return;
+        return i;
       }
       const error = this.#read(socket);
       if (error !== undefined) told(error);
     }
+    return MAX_ERRORS;
   }
 
   /** The entry that was taken out last; undefined for one that is not of ICMP. */

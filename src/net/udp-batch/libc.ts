@@ -1,6 +1,6 @@
 /** The system calls of the batched UDP engine, by way of koffi. Addresses are numbers: they all lie in one arena. */
 
-import { arch, platform } from "node:process";
+import { arch, env, platform } from "node:process";
 
 type Call = (...args: number[]) => number;
 
@@ -34,6 +34,10 @@ export type LibcResult =
   | { readonly ok: true; readonly libc: Libc }
   | { readonly ok: false; readonly reason: string };
 
+/** One thread of the pool waits for packets as long as the engine lives: files, DNS and crypto need another one. */
+const ONE_THREAD =
+  "it needs a thread of the pool for itself, and UV_THREADPOOL_SIZE leaves one for everything";
+
 /** Where struct layouts are known (layout.ts). */
 const ARCHITECTURES: readonly string[] = ["x64", "arm64"];
 
@@ -43,20 +47,25 @@ type Koffi = Pick<typeof import("koffi"), "load" | "errno" | "address">;
 export interface Machine {
   readonly platform: string;
   readonly arch: string;
+  /** UV_THREADPOOL_SIZE, where it is set. */
+  readonly threadPoolSize: string | undefined;
   importKoffi(): Promise<Koffi>;
 }
 
 const THIS_MACHINE: Machine = {
   platform,
   arch,
+  threadPoolSize: env.UV_THREADPOOL_SIZE,
   importKoffi: async () => (await import("koffi")).default,
 };
 
 /** Not there on another system, or where koffi is not installed: `reason` tells in words. */
 export async function loadLibc(machine: Machine = THIS_MACHINE): Promise<LibcResult> {
-  const { platform, arch, importKoffi } = machine;
+  const { platform, arch, threadPoolSize, importKoffi } = machine;
   if (platform !== "linux") return { ok: false, reason: `it needs Linux; this is ${platform}` };
   if (!ARCHITECTURES.includes(arch)) return { ok: false, reason: `it does not know the processor ${arch}` };
+  if (threadPoolSize !== undefined && !(Number.parseInt(threadPoolSize, 10) > 1))
+    return { ok: false, reason: ONE_THREAD };
   try {
     return { ok: true, libc: declare(await importKoffi()) };
   } catch (error) {

@@ -84,7 +84,10 @@ export class SendQueue {
 
   /** Slots [first, end), all of one socket. */
   #send(socket: BatchSocket, first: number, end: number): void {
-    if (end === first + 1) return this.#sendOne(socket, first);
+    if (end === first + 1) {
+      this.#sendOne(socket, first);
+      return;
+    }
     let headers = 0;
     for (let slot = first; slot < end; ) {
       const count = socket.mayJoin && !socket.forbidsFragments ? this.#runFrom(slot, end) : 1;
@@ -106,16 +109,19 @@ export class SendQueue {
     }
   }
 
-  /** With fewer structures for the system to read. */
-  #sendOne(socket: BatchSocket, slot: number): void {
+  /** With fewer structures for the system to read. False where it is lost. */
+  #sendOne(socket: BatchSocket, slot: number): boolean {
     const to = this.#destinations[slot] as TransportAddress;
     const length = this.#lengths[slot] as number;
     const data = this.#arena.addressOf(this.#starts[slot] as number, length);
     const name = this.#arena.destinationAddress(slot);
     const nameLength = to.family === 4 ? SOCKADDR.ipv4 : SOCKADDR.ipv6;
     for (;;) {
-      if (this.#libc.sendto(socket.descriptor, data, length, MSG_DONTWAIT, name, nameLength) >= 0) return;
-      if (!this.#wasOfAnother(socket)) return this.#countFailure(socket, slot, 1);
+      if (this.#libc.sendto(socket.descriptor, data, length, MSG_DONTWAIT, name, nameLength) >= 0)
+        return true;
+      if (this.#wasOfAnother(socket)) continue;
+      this.#countFailure(socket, slot, 1);
+      return false;
     }
   }
 
@@ -138,10 +144,13 @@ export class SendQueue {
     const first = this.#firstSlots[header] as number;
     if (count === 1 || (errno !== EINVAL && errno !== EIO && errno !== EMSGSIZE))
       return this.#countFailure(socket, first, count);
-    // One by one, from now on: everywhere where the device does not cut datagrams, else there only. Anybody may have a narrow way.
+    let passed = 0;
+    for (let slot = first; slot < first + count; slot++) if (this.#sendOne(socket, slot)) passed++;
+    // Where single ones do not pass either, the address is gone. Else one by one from now on: everywhere where the device does not cut
+    // datagrams, or there only. Anybody may have a narrow way.
+    if (passed === 0) return;
     if (errno === EIO) socket.mayJoin = false;
     else this.#narrow.add(this.#destinations[first] as TransportAddress);
-    for (let slot = first; slot < first + count; slot++) this.#sendOne(socket, slot);
   }
 
   /** `slot`: the first of so many packets. */

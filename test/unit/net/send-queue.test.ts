@@ -321,6 +321,18 @@ test("where the system does not forbid fragments, the packet is lost and counted
   expect(texts()).toEqual(["sent", "in one piece"]);
 });
 
+test("where nothing helps, because the address is gone, packets are counted, and later ones are joined again", () => {
+  const one = socket(7);
+  for (const text of ["aaaa", "bbbb"]) push(one, A, text);
+  failures = [EINVAL, EINVAL, EINVAL];
+  queue.flush();
+  expect([...errors.counts]).toEqual([["EINVAL", 2]]);
+  for (const text of ["cccc", "dddd"]) push(one, A, text);
+  queue.flush();
+  expect(texts()).toEqual(["cccc", "dddd"]);
+  expect(calls.at(-1)).toEqual({ headers: 1, taken: 1 });
+});
+
 test("no address leaves the arena", () => {
   expect(() => arena.addressOf(arena.bytes.length - 3, 4)).toThrow(RangeError);
   expect(() => arena.addressOf(-1, 1)).toThrow(RangeError);
