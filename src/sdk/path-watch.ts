@@ -43,7 +43,7 @@ export class PathWatch {
   /** Reads once. Undefined: no pair is selected, or the connection is closed. */
   async read(): Promise<Path | undefined> {
     try {
-      return readPath(await this.#connection.getStats());
+      return readPath(await this.#connection.getStats(), this.#connection.remoteDescription?.sdp);
     } catch {
       // A connection that was closed meanwhile has no stats.
       return undefined;

@@ -37,10 +37,14 @@ interface Stat {
   readonly relayProtocol?: string;
   readonly url?: string;
   readonly address?: string | null;
+  readonly port?: number;
 }
 
-/** Undefined while no pair is selected. */
-export function readPath(report: RTCStatsReport): Path | undefined {
+/**
+ * Undefined while no pair is selected. `remoteSdp`: what the other side has signalled, its candidates among it. A browser that hears from
+ * an address before it is signalled may call it prflx for good.
+ */
+export function readPath(report: RTCStatsReport, remoteSdp = ""): Path | undefined {
   const stats = new Map<string, Stat>();
   report.forEach((stat: Stat, id: string) => {
     stats.set(id, stat);
@@ -49,13 +53,14 @@ export function readPath(report: RTCStatsReport): Path | undefined {
   const local = stats.get(pair?.localCandidateId ?? "");
   const remote = stats.get(pair?.remoteCandidateId ?? "");
   if (pair === undefined || local === undefined || remote === undefined) return undefined;
+  const remoteType = signalledType(remote, remoteSdp) ?? candidateType(remote);
   const facts = {
     local: candidateType(local),
-    remote: candidateType(remote),
+    remote: remoteType,
     protocol: local.protocol === "tcp" ? "tcp" : "udp",
     relayProtocol: relayProtocol(local),
     relayUrl: relayUrl(local),
-    relayed: local.candidateType === "relay" || remote.candidateType === "relay",
+    relayed: local.candidateType === "relay" || remoteType === "relay",
     roundTripTimeMs: milliseconds(pair.currentRoundTripTime),
   } as const;
   const isLocalNetwork = !isPublic(local.address) && !isPublic(remote.address);
@@ -85,7 +90,22 @@ function bySelectedThenBytes(a: Stat, b: Stat): number {
 }
 
 function candidateType({ candidateType: type }: Stat): CandidateType {
+  return toCandidateType(type);
+}
+
+function toCandidateType(type: string | undefined): CandidateType {
   return type === "srflx" || type === "prflx" || type === "relay" ? type : "host";
+}
+
+/** As its candidate line has it (RFC 8839 section 5.1): foundation, component, transport, priority, address, port, "typ", type. */
+function signalledType(remote: Stat, sdp: string): CandidateType | undefined {
+  if (remote.candidateType !== "prflx" || !remote.address || remote.port === undefined) return undefined;
+  const place = `${remote.address} ${remote.port} typ `;
+  for (const line of sdp.split("\n")) {
+    const at = line.startsWith("a=candidate:") ? line.indexOf(` ${place}`) : -1;
+    if (at >= 0) return toCandidateType(line.slice(at + 1 + place.length).split(/[ \r]/, 1)[0]);
+  }
+  return undefined;
 }
 
 function relayProtocol(local: Stat): Path["relayProtocol"] {

@@ -127,7 +127,11 @@ describe.skipIf(isMissing("chromium", "firefox-esr"))("a call through the page",
       ] as const) {
         await turner.setRelayOnly(true);
         await turner.factsWhen("its own relay in use", ({ pair }) => pair?.local === "relay", SWITCH_MS);
-        await other.factsWhen("the relay of the other", ({ pair }) => pair?.remote === "relay", SWITCH_MS);
+        await eventually(
+          "the other's page telling the relay of this side",
+          () => other.shownPath(),
+          ({ relayed, remoteType }) => relayed === "true" && remoteType === "relay",
+        );
         await expectTalk(turner, other);
         expect((await turner.facts()).pair).toMatchObject({ local: "relay" });
         await eventually(

@@ -85,8 +85,15 @@
     return stats;
   }
 
+  /** Firefox calls a candidate prflx for good that it heard before it was signalled. */
+  function signalledType(remote, sdp) {
+    if (remote?.candidateType !== "prflx" || !remote.address) return undefined;
+    const [, behind] = sdp.split(` ${remote.address} ${remote.port} typ `);
+    return behind?.split(/\s/, 1)[0];
+  }
+
   /** The pair that carries the data of a connection; Firefox marks the pair, Chromium names it in the transport. */
-  function selectedPair(stats) {
+  function selectedPair(stats, { remoteDescription }) {
     const all = [...stats.values()];
     const named = all.find((stat) => stat.type === "transport")?.selectedCandidatePairId;
     const pair = stats.get(named) ?? all.find((stat) => stat.type === "candidate-pair" && stat.selected);
@@ -95,7 +102,7 @@
     const remote = stats.get(pair.remoteCandidateId);
     return {
       local: local?.candidateType,
-      remote: remote?.candidateType,
+      remote: signalledType(remote, remoteDescription?.sdp ?? "") ?? remote?.candidateType,
       relayProtocol: local?.relayProtocol,
       // As this side sends it: to its relay, or else to the other candidate.
       transport: local?.relayProtocol || local?.protocol,
@@ -121,7 +128,7 @@
     return {
       open: open.length,
       state: newest.connectionState,
-      pair: selectedPair(stats),
+      pair: selectedPair(stats, newest),
       messagesReceived: sum(all, "data-channel", "messagesReceived"),
       framesDecoded: sum(all, "inbound-rtp", "framesDecoded"),
       audioPackets: sum(

@@ -156,6 +156,20 @@ describe("the path in words", () => {
     expect(path).toMatchObject({ sentence, roundTripTimeMs: 3.5, relayed: sentence.startsWith("Relayed") });
   });
 
+  const heardFirst = { candidateType: "prflx", address: "203.0.113.5", port: 50_000 };
+  const candidateLine = (place: string, type: string) =>
+    `a=candidate:1 1 udp 41885439 ${place} typ ${type} generation 0\r\n`;
+
+  test.each([
+    ["that of its signalled candidate", candidateLine("203.0.113.5 50000", "relay"), "relay"],
+    ["that, without anything behind it", "a=candidate:1 1 UDP 41885439 203.0.113.5 50000 typ srflx", "srflx"],
+    ["prflx, with another port signalled", candidateLine("203.0.113.5 5000", "relay"), "prflx"],
+    ["prflx, with another address signalled", candidateLine("103.0.113.5 50000", "relay"), "prflx"],
+    ["prflx, with nothing signalled", "v=0\r\na=ice-ufrag:candidate\r\n", "prflx"],
+  ])("where the other side was heard before its candidate, its type is %s", (_name, sdp, type) => {
+    expect(readPath(report(lan, heardFirst), sdp)).toMatchObject({ remote: type, relayed: type === "relay" });
+  });
+
   test("is unknown while no pair is selected", () => {
     expect(readPath(new Map() as unknown as RTCStatsReport)).toBeUndefined();
     const dangling = new Map([["T", { id: "T", type: "transport", selectedCandidatePairId: "gone" }]]);
