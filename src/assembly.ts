@@ -138,7 +138,7 @@ function createHub(
       return { iceServers, expiresAt };
     },
     iceSignalled: (from, to, ice) => turn.iceSignalled(from, to, ice),
-    lastRelayedAt: ({ peer, roomKey }) => turn.lastRelayedAtMs(roomUser(peer, roomKey)),
+    lastRelayedAt: (member) => turn.lastRelayedAtMs(roomUser(member.peer, member.roomKey), member),
     ...(authorize !== undefined && { authorize }),
     events,
   };

@@ -57,6 +57,8 @@ export interface Permission {
   isOpen: boolean;
   /** Everything passes to and from these ports. As long as the permission lives, and no longer. */
   provenPorts: ProvenPort[];
+  /** When a packet from there last passed; long ago, where none has. */
+  lastHeardAtMs: number;
   expiresAtMs: number;
 }
 
@@ -212,7 +214,15 @@ export class Allocation implements AllocationCounts {
       known.expiresAtMs = expiresAtMs;
       return known;
     }
-    const permission: Permission = { ip, relay, verdict, isOpen, provenPorts: [], expiresAtMs };
+    const permission: Permission = {
+      ip,
+      relay,
+      verdict,
+      isOpen,
+      provenPorts: [],
+      lastHeardAtMs: Number.NEGATIVE_INFINITY,
+      expiresAtMs,
+    };
     this.permissions.push(permission);
     // A channel may have outlived the permission that it was bound with.
     for (const channel of this.channels) {

@@ -4,7 +4,7 @@ import type { IpAddress } from "../stun/address.ts";
 import type { Allocation } from "./allocation.ts";
 import type { TurnUser } from "./ports.ts";
 import type { RelayState } from "./relay-state.ts";
-import type { Standing } from "./room-targets.ts";
+import type { RoomMember, Standing } from "./room-targets.ts";
 
 /**
  * Outside of rooms, and where `relayTo` is "public", the network policy alone decides. Where a member has proved to be, it is no stranger
@@ -30,6 +30,24 @@ export function mayMeetInside(
 ): boolean {
   if (from === undefined || to === undefined) return from === to;
   return from.roomKey === to.roomKey && (from.peer !== to.peer || rooms === undefined);
+}
+
+/**
+ * When a packet of this member last came in to another one of its room, where only the other one is relayed: from where it has proved to
+ * be, or sends its TURN requests from. Undefined for one who was not heard.
+ */
+export function lastHeardAtMs({ table, rooms }: RelayState, member: RoomMember): number | undefined {
+  if (rooms === undefined) return undefined;
+  let latest = Number.NEGATIVE_INFINITY;
+  for (const { user, permissions } of table) {
+    if (user.room?.roomKey !== member.roomKey || user.room.peer === member.peer) continue;
+    for (const { ip, provenPorts, lastHeardAtMs } of permissions) {
+      if (lastHeardAtMs <= latest) continue;
+      if (provenPorts.some(({ peer }) => peer === member.peer) || rooms.isClientOf(member, ip))
+        latest = lastHeardAtMs;
+    }
+  }
+  return latest === Number.NEGATIVE_INFINITY ? undefined : latest;
 }
 
 /** A member has left: what others had only by it ends at once, and what is left of its standing is looked at again. */

@@ -86,6 +86,11 @@ export class RoomTargets {
     for (const { passwordsTo } of room?.values() ?? []) passwordsTo.delete(peer);
   }
 
+  /** Whether this member's authenticated TURN traffic came from there. */
+  isClientOf({ roomKey, peer }: RoomMember, ip: IpAddress): boolean {
+    return includesIp(this.#rooms.get(roomKey)?.get(peer)?.clientIps ?? [], ip);
+  }
+
   /** What a member may send there, for all that others of its room have shown. */
   standing({ roomKey, peer }: RoomMember, target: IpAddress): Standing {
     let isClaimed = false;

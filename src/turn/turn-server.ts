@@ -47,7 +47,7 @@ import {
   type TurnCounters,
 } from "./relay-state.ts";
 import { Reservations } from "./reservations.ts";
-import { reviewRoom } from "./room-policy.ts";
+import { lastHeardAtMs, reviewRoom } from "./room-policy.ts";
 import { type RoomMember, RoomTargets, type SignalledIce } from "./room-targets.ts";
 import type { TcpRelayAllocator } from "./tcp-ports.ts";
 import { TcpRelays } from "./tcp-relays.ts";
@@ -185,9 +185,12 @@ export class TurnServer {
     this.#closeOf(({ userId, room }) => room === undefined && userId === name, "user-removed", name);
   }
 
-  /** When, by the clock, a packet was last relayed for this user; undefined for one without an allocation. */
-  lastRelayedAtMs(userId: string): number | undefined {
-    let latest: number | undefined;
+  /**
+   * When, by the clock, a packet was last relayed for this user: by an allocation of its own, or, for a member of a room, from it to
+   * another one's. Undefined for one without an allocation who was not heard.
+   */
+  lastRelayedAtMs(userId: string, member?: RoomMember): number | undefined {
+    let latest = member && lastHeardAtMs(this.#state, member);
     for (const { lastRelayedAtMs } of this.#state.table.ofUser(userId)) {
       if (latest === undefined || lastRelayedAtMs > latest) latest = lastRelayedAtMs;
     }

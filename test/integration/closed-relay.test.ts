@@ -1,5 +1,6 @@
 /** The closed relay as the members of a real server meet it. */
 
+import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { createLogger } from "../../src/observe/logger.ts";
 import { formatIp, type TransportAddress } from "../../src/stun/address.ts";
@@ -99,6 +100,21 @@ test("what is proven stays while its member is away", async () => {
   await expectNextOutside(call, MEDIA);
   expect((await call.relay.createPermission(call.outsider.address)).outcome).toBe("success");
   await expectNextAtAnn(call, MEDIA);
+});
+
+test("a member who is away keeps its seat as long as it is heard at the relay of the other one", async () => {
+  await bench.start({ resumeSeconds: 1 });
+  const call = await startCall();
+  await signalIce(call);
+  await prove(call);
+  call.ben.signaling.webSocket.terminate();
+  await call.ann.signaling.next("peer-away");
+  for (let i = 0; i < 15; i++) {
+    await delay(200);
+    await expectNextAtAnn(call, MEDIA);
+  }
+  expect(call.ann.signaling.received.map(({ type }) => type)).not.toContain("peer-left");
+  await call.ann.signaling.next("peer-left");
 });
 
 test("in a room of three, what was open by one member ends when it leaves; the call of the others goes on", async () => {

@@ -85,6 +85,7 @@ export function receiveFromRelayTarget(
     !mayReceiveUnproven(state, allocation, permission, source, buffer, start, end, nowMs)
   )
     return drop(state, "unproven-target");
+  permission.lastHeardAtMs = nowMs;
   if (!takeBandwidth(state.counters, allocation, end - start, nowMs)) return;
   deliverToClient(state, allocation, source, buffer, start, end, nowMs);
 }

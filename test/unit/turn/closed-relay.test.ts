@@ -78,6 +78,36 @@ test("an address that is proved and in use outlives later candidates; when its m
   expect(peer.packets.drain()).toHaveLength(0);
 });
 
+test("who is not relayed itself is heard where its packets come in to another one's relay", async () => {
+  const { target, turn } = openMemoryTarget();
+  const { controls } = target;
+  const client = await target.client({ as: controls.member(ROOM, "ann") });
+  const [peer, stranger] = [await target.peer(), await target.peer({ host: 1 })];
+  controls.signal(ROOM, "ben", "ann", { addresses: [peer.address, stranger.address].map(formatIp) });
+  controls.signal(ROOM, "ann", "ben", { icePasswords: [ANNS] });
+  const { relayedAddress } = await client.allocate();
+  if (relayedAddress === undefined) throw new Error("no relayed address");
+  await client.createPermission(peer.address, stranger.address);
+  const heard = (name: string) => turn.lastRelayedAtMs(`r.${name}.${ROOM}`, { roomKey: ROOM, peer: name });
+  const arrives = async (from: typeof peer, data: Uint8Array) => {
+    await from.send(relayedAddress, data);
+    await client.data.take();
+  };
+
+  await arrives(stranger, check("the ice password of Eve.."));
+  expect(heard("ben")).toBeUndefined();
+  await arrives(peer, check(ANNS));
+  const first = heard("ben");
+  controls.advance(7);
+  await arrives(peer, MEDIA);
+  expect(heard("ben")).toBe((first ?? 0) + 7000);
+  // What is sent to it says nothing of it, and nothing of this is of somebody else.
+  controls.advance(7);
+  await client.sendIndication(peer.address, MEDIA);
+  expect(heard("ben")).toBe((first ?? 0) + 7000);
+  expect(heard("cleo")).toBeUndefined();
+});
+
 test("a member of no room of which anything is known is refused, and static users are as before", async () => {
   const { target } = openMemoryTarget();
   const peer = await target.peer();
