@@ -19,9 +19,12 @@ import {
   toFailure,
   toListenAddress,
 } from "./net/listen.ts";
+import { openNatDiscovery } from "./net/nat-discovery.ts";
 import { TurnStreams } from "./net/stream-listener.ts";
 import { openTcpListener, type TcpListenerOptions } from "./net/tcp-listener.ts";
 import type { UdpEngine } from "./net/udp-engine.ts";
+import type { UdpListener } from "./net/udp-listener.ts";
+import type { IpAddress } from "./stun/address.ts";
 import type { TurnServer } from "./turn/turn-server.ts";
 
 /** One entry per listen address; a list is empty where nothing listens. */
@@ -105,10 +108,10 @@ function listenOnHosts(
 
 /** UDP, and TCP on the same number where no other port of ours has it. */
 async function listenTurn(options: OpenPortsOptions, streams: TurnStreams): Promise<ListenResult> {
-  const { config, turn, udpEngine, ownHttp, failed, proxyHeaderRefused } = options;
+  const { config, ownHttp, failed, proxyHeaderRefused } = options;
   const overTcp = turnOverTcp(config, ownHttp);
   return listenOnHosts(config, "turn", config.turnPort, async (ip, port) => {
-    const udp = await udpEngine.listen({ ip, port, turn });
+    const udp = await listenUdp(options, ip, port);
     if (overTcp !== "own") return udp;
     const connections = turnConnectionLimits(config);
     const server = { turn: streams, connections, failed, proxyHeaderRefused };
@@ -120,6 +123,20 @@ async function listenTurn(options: OpenPortsOptions, streams: TurnStreams): Prom
       throw error;
     }
   });
+}
+
+/** With four sockets on the first host of a family that has an alternate address. */
+function listenUdp(
+  { config, turn, udpEngine }: OpenPortsOptions,
+  ip: IpAddress,
+  port: number,
+): Promise<UdpListener> {
+  const { hosts, alternateIps, alternatePort } = config;
+  const alternateIp = alternateIps.find(({ family }) => family === ip.family);
+  const isFirst = hosts.find(({ family }) => family === ip.family) === ip;
+  if (alternateIp === undefined || !isFirst) return udpEngine.listen({ ip, port, turn });
+  const { listen } = udpEngine;
+  return openNatDiscovery({ listen, turn, ip, port, alternateIp, alternatePort });
 }
 
 async function listenHttp(options: OpenPortsOptions, streams: TurnStreams): Promise<ListenResult> {

@@ -44,6 +44,10 @@ export interface Config {
   readonly tcpRelay: boolean;
   /** Allocations may follow their clients to other addresses (RFC 8016). */
   readonly mobility: boolean;
+  /** NAT behaviour discovery (RFC 5780): at most one more address of this machine per family; empty: off. */
+  readonly alternateIps: readonly IpAddress[];
+  /** Open where there is an alternate address. */
+  readonly alternatePort: number;
   readonly adminHost: IpAddress;
   readonly adminPort: number;
   readonly logLevel: "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";

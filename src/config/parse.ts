@@ -2,7 +2,15 @@
 
 import { randomBytes } from "node:crypto";
 import type { z } from "zod";
-import { type IpAddress, ipv4FromWord, ipv6FromWords, isLoopback, parseIp } from "../stun/address.ts";
+import {
+  type IpAddress,
+  ipv4FromWord,
+  ipv6FromWords,
+  isLoopback,
+  isUnspecified,
+  parseIp,
+  sameIp,
+} from "../stun/address.ts";
 import { closestTo } from "./closest.ts";
 import type { Config } from "./config.ts";
 import { ConfigError, type ConfigIssue } from "./config-error.ts";
@@ -119,7 +127,7 @@ function crossCheck(input: ConfigInput, locate: Locate): ConfigIssue[] {
     if (isSame && !told.has(key)) add(key, `is the same port as ${other}`);
     if (isSame) told.add(key);
   }
-  return [...issues, ...loopbackOutside(input, locate)];
+  return [...issues, ...loopbackOutside(input, locate), ...discoveryIssues(input, locate)];
 }
 
 /** Loopback as the external address reaches nobody: only a machine that tries itself may have it. */
@@ -134,6 +142,43 @@ function loopbackOutside({ externalIps, dev }: ConfigInput, locate: Locate): Con
   });
 }
 
+/** NAT behaviour discovery needs two addresses that clients can tell apart, and reach as they are. */
+function discoveryIssues(input: ConfigInput, locate: Locate): ConfigIssue[] {
+  const { alternateIps, alternatePort, externalIps, hosts, turnPort } = input;
+  const ips = Array.isArray(alternateIps) ? alternateIps : [];
+  if (ips.length === 0) return [];
+  const issue = (key: string, message: string) => [{ path: key, where: locate([key]), message }];
+  const issues: ConfigIssue[] = [];
+  const port = alternatePort ?? defaultOf("alternatePort");
+  if (port !== 0 && port === (turnPort ?? defaultOf("turnPort")))
+    issues.push(...issue("alternatePort", "is the same port as turnPort"));
+  if (Array.isArray(externalIps) && externalIps.length > 0)
+    issues.push(
+      ...issue(
+        "alternateIps",
+        "do not go together with externalIps: clients must reach both addresses as they are",
+      ),
+    );
+  const named = (Array.isArray(hosts) ? hosts : []).flatMap((host) => parsedIp(host) ?? []);
+  for (const ip of ips.flatMap((text) => parsedIp(text) ?? [])) {
+    if (named.some((host) => sameIp(host, ip)))
+      issues.push(...issue("alternateIps", "must be no address of hosts"));
+    else if (!named.some((host) => host.family === ip.family && !isUnspecified(host)))
+      issues.push(
+        ...issue("alternateIps", `need an IPv${ip.family} address in hosts, which NAT discovery starts from`),
+      );
+  }
+  return issues;
+}
+
+function parsedIp(value: unknown): IpAddress | undefined {
+  return typeof value === "string" ? parseIp(value) : undefined;
+}
+
+function defaultOf(key: string): unknown {
+  return SETTINGS.find((one) => one.key === key)?.default;
+}
+
 function portOf(input: ConfigInput, key: (typeof OTHER_PORTS)[number][number]): unknown {
-  return input[key] ?? SETTINGS.find((one) => one.key === key)?.default;
+  return input[key] ?? defaultOf(key);
 }

@@ -211,6 +211,20 @@ export const schema = z.strictObject(
         about: "public address of the 1:1 NAT in front of this machine, one per family",
       },
     ),
+    alternateIps: setting(
+      list(ip()).refine(onePerFamily, "must be at most one IPv4 and one IPv6 address").default([]),
+      {
+        group: "Ports and addresses",
+        value: "ip",
+        name: "alternateIp",
+        about: "another address of this machine for NAT behaviour discovery (RFC 5780, UDP), one per family",
+      },
+    ),
+    alternatePort: setting(port().default(3479), {
+      group: "Ports and addresses",
+      value: "port",
+      about: "another port for NAT behaviour discovery (UDP); open with --alternate-ip only",
+    }),
     tlsPort: setting(port().optional(), {
       group: "TLS",
       value: "port",

@@ -1,7 +1,7 @@
 /** What carries UDP: batched system calls where they can be had, `dgram` everywhere. */
 
 import type { IpAddress } from "../stun/address.ts";
-import type { RelayAllocator } from "../turn/ports.ts";
+import type { DiscoveryCorner, RelayAllocator } from "../turn/ports.ts";
 import type { TurnServer } from "../turn/turn-server.ts";
 import type { RelayAddress } from "./relay-addresses.ts";
 import type { PortRange } from "./relay-ports.ts";
@@ -19,6 +19,8 @@ export interface UdpListenOptions {
   /** 0 picks a free port. */
   readonly port: number;
   readonly turn: TurnServer;
+  /** Of every packet: its address among those of NAT behaviour discovery. */
+  readonly discovery?: () => DiscoveryCorner | undefined;
 }
 
 export interface UdpEngine {

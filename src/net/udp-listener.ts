@@ -1,22 +1,25 @@
 /** The UDP port of the STUN responder and TURN relay, over `dgram`. */
 
 import type { RemoteInfo, Socket } from "node:dgram";
-import { type IpAddress, isUnspecified, parseIp, type TransportAddress, withPort } from "../stun/address.ts";
+import {
+  formatIp,
+  type IpAddress,
+  isUnspecified,
+  parseIp,
+  type TransportAddress,
+  withPort,
+} from "../stun/address.ts";
 import { CHANNEL_DATA_HEADER_BYTES, writeChannelDataHeader } from "../turn/channel-data.ts";
-import type { ClientLink, LinkHolding } from "../turn/ports.ts";
+import type { ClientLink, DiscoveryCorner, LinkHolding } from "../turn/ports.ts";
 import type { TurnServer } from "../turn/turn-server.ts";
 import { bindListenerSocket, closeSocket, sendOrDrop } from "./dgram-socket.ts";
 import { ownAddresses } from "./relay-addresses.ts";
-
-export interface UdpListenerOptions {
-  readonly ip: IpAddress;
-  /** 0 picks a free port. */
-  readonly port: number;
-  readonly turn: TurnServer;
-}
+import type { UdpListenOptions } from "./udp-engine.ts";
 
 export interface UdpListener {
   readonly address: TransportAddress;
+  /** Sends a packet from `address`, by no client's link. */
+  send(message: Uint8Array, to: TransportAddress): void;
   /** Idempotent. */
   close(): Promise<void>;
 }
@@ -29,14 +32,15 @@ export const MAX_LISTENER_ADDRESSES = 64;
  * wildcard: `dgram` cannot say which address an answer leaves from, and on a machine with several the kernel's choice is often
  * another one than the client sent to (RFC 8489 section 6.3.1.2), 127.0.0.1 among them.
  */
-export async function openUdpListener({ ip, port, turn }: UdpListenerOptions): Promise<UdpListener> {
+export async function openUdpListener({ ip, port, turn, discovery }: UdpListenOptions): Promise<UdpListener> {
   const sockets: OneOrMore<Socket> = isUnspecified(ip)
     ? await bindEveryAddress(ip, port)
     : [await bindListenerSocket(ip, port)];
-  for (const socket of sockets) serve(socket, turn);
+  for (const socket of sockets) serve(socket, turn, discovery);
   let closing: Promise<unknown> | undefined;
   return {
     address: localAddress(sockets[0]),
+    send: (message, to) => sendOrDrop(sockets[0], message, 0, message.length, to.port, formatIp(to)),
     async close() {
       closing ??= Promise.all(sockets.map(closeSocket));
       await closing;
@@ -61,8 +65,8 @@ async function bindEveryAddress(wildcard: IpAddress, wantedPort: number): Promis
   return sockets;
 }
 
-function serve(socket: Socket, turn: TurnServer): void {
-  const links = new UdpLinkTable(socket, localAddress(socket));
+function serve(socket: Socket, turn: TurnServer, discovery: UdpListenOptions["discovery"]): void {
+  const links = new UdpLinkTable(socket, localAddress(socket), discovery);
   socket.on("message", (message, rinfo) => {
     const link = links.linkOf(rinfo);
     if (link !== undefined) turn.receive(link, message, 0, message.length);
@@ -83,9 +87,11 @@ function localAddress(socket: Socket): TransportAddress {
 class UdpLinkTable {
   readonly #socket: Socket;
   readonly #local: TransportAddress;
+  readonly discovery: UdpListenOptions["discovery"];
   readonly #byPort = new Map<number, UdpClientLink[]>();
 
-  constructor(socket: Socket, local: TransportAddress) {
+  constructor(socket: Socket, local: TransportAddress, discovery: UdpListenOptions["discovery"]) {
+    this.discovery = discovery;
     this.#socket = socket;
     this.#local = local;
   }
@@ -134,6 +140,10 @@ class UdpClientLink implements ClientLink {
     this.remote = remote;
     this.remoteIp = remoteIp;
     this.local = local;
+  }
+
+  get discovery(): DiscoveryCorner | undefined {
+    return this.#table.discovery?.();
   }
 
   send(message: Uint8Array): void {

@@ -1,6 +1,6 @@
 /**
  * The numbers of STUN and TURN: the IANA registries "STUN Methods", "STUN Attributes" and "STUN Error Codes" as far as
- * RFC 8489, RFC 8656, RFC 6062, RFC 8016 and ICE (RFC 8445) use them. `test/unit/stun/registry.test.ts` holds them against the RFCs' tables.
+ * RFC 8489, RFC 8656, RFC 6062, RFC 5780, RFC 8016 and ICE (RFC 8445) use them. `test/unit/stun/registry.test.ts` holds them against the RFCs' tables.
  */
 
 export const MAGIC_COOKIE = 0x2112a442;
@@ -56,6 +56,12 @@ export const ATTRIBUTE = {
   icmp: 0x8004,
   // RFC 6062
   connectionId: 0x002a,
+  // RFC 5780
+  changeRequest: 0x0003,
+  padding: 0x0026,
+  responsePort: 0x0027,
+  responseOrigin: 0x802b,
+  otherAddress: 0x802c,
   // RFC 8016
   mobilityTicket: 0x8030,
   // RFC 8445: seen in the connectivity checks that a relay carries

@@ -33,6 +33,8 @@ export interface ClientLink {
   readonly transport: ClientTransport;
   readonly remote: TransportAddress;
   readonly local: TransportAddress;
+  /** Where NAT behaviour discovery is on: which of its addresses the client has sent to. */
+  readonly discovery?: DiscoveryCorner | undefined;
   /** Undefined over UDP. */
   readonly connection?: ClientConnection;
   /** Owned by the relay: what this 5-tuple holds. A listener sets it to undefined once and leaves it alone. */
@@ -47,6 +49,15 @@ export interface ClientLink {
   release(): void;
   /** Over TCP and TLS: what comes and goes from here on is the stream's, and no STUN any more (RFC 6062 section 5.4). */
   carry?(stream: PeerStream, meter: StreamMeter): void;
+}
+
+/** One of the four addresses of NAT behaviour discovery (RFC 5780): two IP addresses with two ports each. */
+export interface DiscoveryCorner {
+  readonly address: TransportAddress;
+  /** The one with the other IP address, the other port, or both; itself with neither. */
+  neighbour(changeIp: boolean, changePort: boolean): DiscoveryCorner;
+  /** Sends one STUN message from there. */
+  send(message: Uint8Array, to: TransportAddress): void;
 }
 
 /** A destination that a relay socket has prepared for; opaque to the relay but for the address. */

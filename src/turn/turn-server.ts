@@ -4,13 +4,11 @@
  *
  *   client packet ─ receive ─┬─ ChannelData ──────────────────────► handlers/relay-data
  *                            ├─ Send indication ──────────────────► handlers/relay-data
- *                            ├─ Binding request ─ limiter ────────► stun/binding
+ *                            ├─ Binding request ─ limiter ────────► handlers/binding
  *                            └─ TURN request ─ authenticate ─┬─ ok ► handlers/* ─► answer with MESSAGE-INTEGRITY
  *                                                            └─ no ► limiter ────► 400, 401, 438 without
  */
 
-import { unknownAttributesAttribute } from "../stun/attributes.ts";
-import { bindingSuccess } from "../stun/binding.ts";
 import { verifyFingerprint } from "../stun/integrity.ts";
 import { decodeMessage, type StunMessage } from "../stun/message.ts";
 import { METHOD } from "../stun/registry.ts";
@@ -26,6 +24,7 @@ import { ClaimLedger } from "./claim-ledger.ts";
 import { loseLink } from "./client-move.ts";
 import { dispatch, isSupported } from "./dispatch.ts";
 import { encodeAnswer } from "./encode-answer.ts";
+import { handleBinding } from "./handlers/binding.ts";
 import { connectionOf } from "./handlers/connection-bind.ts";
 import { mobileAllocationOf } from "./handlers/mobile-refresh.ts";
 import { receiveChannelData, receiveSendIndication } from "./handlers/relay-data.ts";
@@ -242,13 +241,9 @@ export class TurnServer {
   }
 
   #receiveBinding(link: ClientLink, message: StunMessage): void {
-    const unknown = unknownAttributes(message);
-    const answer =
-      unknown.length === 0
-        ? bindingSuccess(message, link.remote)
-        : encodeAnswer(message, failure(420, unknownAttributesAttribute(unknown)), undefined);
-    if (this.#sendUnauthenticated(link, message, answer)) {
-      this.#state.announce("requestAnswered", METHOD.binding, unknown.length === 0 ? undefined : 420);
+    const { bytes, errorCode, send } = handleBinding(link, message);
+    if (this.#sendUnauthenticated(link, message, bytes, send)) {
+      this.#state.announce("requestAnswered", METHOD.binding, errorCode);
     }
   }
 
@@ -294,14 +289,19 @@ export class TurnServer {
   }
 
   /** False when the limits say no. */
-  #sendUnauthenticated(link: ClientLink, request: StunMessage, answer: Uint8Array): boolean {
+  #sendUnauthenticated(
+    link: ClientLink,
+    request: StunMessage,
+    answer: Uint8Array,
+    send = () => link.send(answer),
+  ): boolean {
     const refusal = this.#limiter.refuse(link, request.bytes.length, answer.length);
     if (refusal !== undefined) {
       this.#state.counters.drops[refusal]++;
       return false;
     }
     this.#state.counters.unauthenticatedAnswers++;
-    link.send(answer);
+    send();
     return true;
   }
 

@@ -61,6 +61,8 @@ const CONFIG: Config = {
   dev: true,
   tcpRelay: false,
   mobility: false,
+  alternateIps: [],
+  alternatePort: 0,
   adminHost: LOOPBACK_4,
   adminPort: 0,
   logLevel: "silent",

@@ -28,8 +28,8 @@ const rows: readonly Row[] = page
     files: [...tests.matchAll(/`([^`]+)`/g)].map(([, file = ""]) => file),
   }));
 
-test("the page has a table for STUN, for TURN, for TCP allocations, for mobility, and for the others", () => {
-  expect(page.match(/^\|---/gm)).toHaveLength(5);
+test("the page has a table for STUN, for TURN, for TCP allocations, for NAT discovery, for mobility, and for the others", () => {
+  expect(page.match(/^\|---/gm)).toHaveLength(6);
   expect(rows.length).toBeGreaterThan(0);
 });
 

@@ -1,35 +1,33 @@
 /** The UDP port of the STUN responder and TURN relay, over the batched engine. */
 
-import { type IpAddress, isUnspecified, type TransportAddress, withPort } from "../../stun/address.ts";
+import { isUnspecified, type TransportAddress, withPort } from "../../stun/address.ts";
 import { CHANNEL_DATA_HEADER_BYTES, writeChannelDataHeader } from "../../turn/channel-data.ts";
-import type { ClientLink, LinkHolding } from "../../turn/ports.ts";
-import type { TurnServer } from "../../turn/turn-server.ts";
+import type { ClientLink, DiscoveryCorner, LinkHolding } from "../../turn/ports.ts";
 import { LISTENER_BUFFER_BYTES } from "../dgram-socket.ts";
 import { ownAddresses } from "../relay-addresses.ts";
+import type { UdpListenOptions } from "../udp-engine.ts";
 import { MAX_LISTENER_ADDRESSES, type UdpListener } from "../udp-listener.ts";
 import type { BatchSocket } from "./batch-socket.ts";
 import type { BatchEngine } from "./engine.ts";
 
-export interface BatchListenerOptions {
+export interface BatchListenerOptions extends UdpListenOptions {
   readonly engine: BatchEngine;
-  readonly ip: IpAddress;
-  /** 0 picks a free one. */
-  readonly port: number;
-  readonly turn: TurnServer;
 }
 
 /**
  * Throws the system's error of a bind. On an unspecified address every address of this machine gets a socket of its own beside the
  * wildcard, as with `dgram` (udp-listener.ts), so that answers leave from the address that was asked.
  */
-export function openBatchListener({ engine, ip, port, turn }: BatchListenerOptions): UdpListener {
+export function openBatchListener(options: BatchListenerOptions): UdpListener {
+  const { engine, ip, port } = options;
   const sockets = isUnspecified(ip)
-    ? bindEveryAddress(engine, turn, ip, port)
-    : [bindClientSocket(engine, turn, withPort(ip, port), false)];
+    ? bindEveryAddress(options)
+    : [bindClientSocket(options, withPort(ip, port), false)];
   const [first] = sockets;
   if (first === undefined) throw new Error("nothing was bound");
   return {
     address: first.address,
+    send: (message, to) => engine.send(first, to, message, 0, message.length),
     async close() {
       for (const socket of sockets) engine.closeSocket(socket);
     },
@@ -37,20 +35,16 @@ export function openBatchListener({ engine, ip, port, turn }: BatchListenerOptio
 }
 
 /** The wildcard socket first. A port that somebody else has is EADDRINUSE, as it is without sharing. */
-function bindEveryAddress(
-  engine: BatchEngine,
-  turn: TurnServer,
-  wildcard: IpAddress,
-  wantedPort: number,
-): readonly BatchSocket[] {
-  const probe = bindClientSocket(engine, turn, withPort(wildcard, wantedPort), false);
+function bindEveryAddress(options: BatchListenerOptions): readonly BatchSocket[] {
+  const { engine, ip: wildcard, port: wantedPort } = options;
+  const probe = bindClientSocket(options, withPort(wildcard, wantedPort), false);
   const { port } = probe.address;
   engine.closeSocket(probe);
-  const sockets = [bindClientSocket(engine, turn, withPort(wildcard, port), true)];
+  const sockets = [bindClientSocket(options, withPort(wildcard, port), true)];
   const ips = ownAddresses().filter(({ family }) => family === wildcard.family);
   for (const ip of ips.slice(0, MAX_LISTENER_ADDRESSES)) {
     try {
-      sockets.push(bindClientSocket(engine, turn, withPort(ip, port), true));
+      sockets.push(bindClientSocket(options, withPort(ip, port), true));
     } catch {
       // An address that is going, or not usable yet, is left to the wildcard.
     }
@@ -59,12 +53,11 @@ function bindEveryAddress(
 }
 
 function bindClientSocket(
-  engine: BatchEngine,
-  turn: TurnServer,
+  { engine, turn, discovery }: BatchListenerOptions,
   address: TransportAddress,
   shared: boolean,
 ): BatchSocket {
-  const links: BatchLinkTable = new BatchLinkTable(engine);
+  const links: BatchLinkTable = new BatchLinkTable(engine, discovery);
   const socket = engine.open(
     address,
     (slot, start, end) => {
@@ -80,12 +73,14 @@ function bindClientSocket(
 /** The links of clients that hold something, by port and then by address. A client that holds nothing gets a link for one packet. */
 class BatchLinkTable {
   readonly engine: BatchEngine;
+  readonly discovery: UdpListenOptions["discovery"];
   /** Set before the first packet. */
   socket: BatchSocket | undefined;
   readonly #byPort = new Map<number, BatchClientLink[]>();
 
-  constructor(engine: BatchEngine) {
+  constructor(engine: BatchEngine, discovery: UdpListenOptions["discovery"]) {
     this.engine = engine;
+    this.discovery = discovery;
   }
 
   /** Of whoever sent the packet of this slot. */
@@ -128,6 +123,10 @@ class BatchClientLink implements ClientLink {
 
   get local(): TransportAddress {
     return this.#socket.address;
+  }
+
+  get discovery(): DiscoveryCorner | undefined {
+    return this.#table.discovery?.();
   }
 
   send(message: Uint8Array): void {

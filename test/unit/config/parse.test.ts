@@ -250,6 +250,26 @@ describe("rules between settings", () => {
     expect(parse({ tlsPort: 443, tlsCert: "a", tlsKey: "b", turnPort: 443 }).turnPort).toBe(443);
   });
 
+  test("NAT discovery starts from a named address, of each family that has another one, and from another port", () => {
+    const hosts = ["192.0.2.1", "2001:db8::1"];
+    const alternateIps = ["192.0.2.2", "2001:db8::2"];
+    expect(parse({ hosts, alternateIps }).alternatePort).toBe(3479);
+    expect(parse({ hosts, alternateIps, turnPort: 0, alternatePort: 0 }).alternateIps).toHaveLength(2);
+    expect(parse({ turnPort: 3479 }).alternateIps).toEqual([]);
+    const needs = (family: number) =>
+      `alternateIps: need an IPv${family} address in hosts, which NAT discovery starts from`;
+    expectErrors({ alternateIps }, [needs(4), needs(6)]);
+    expectErrors({ hosts: ["0.0.0.0", "2001:db8::1"], alternateIps }, [needs(4)]);
+    expectErrors({ hosts, alternateIps: [hosts[0]] }, ["alternateIps: must be no address of hosts"]);
+    expectErrors({ hosts, alternateIps, turnPort: 3479 }, ["alternatePort: is the same port as turnPort"]);
+    expectErrors({ hosts, alternateIps, externalIps: ["89.160.20.1"] }, [
+      "alternateIps: do not go together with externalIps: clients must reach both addresses as they are",
+    ]);
+    expectErrors({ hosts, alternateIps: ["192.0.2.2", "192.0.2.3"] }, [
+      "alternateIps: must be at most one IPv4 and one IPv6 address",
+    ]);
+  });
+
   test("two ports that are no numbers are not told to be equal", () => {
     expectErrors({ httpPort: "a", adminPort: "a" }, [`httpPort "a": ${PORT}`, `adminPort "a": ${PORT}`]);
   });

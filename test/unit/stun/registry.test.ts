@@ -58,6 +58,15 @@ const RFC_8445_ATTRIBUTES: readonly (readonly [number, string])[] = [
 /** RFC 6062 section 6.2. */
 const RFC_6062_ATTRIBUTES: readonly (readonly [number, string])[] = [[0x002a, "CONNECTION-ID"]];
 
+/** RFC 5780 section 9.1 (CACHE-TIMEOUT, which nobody uses, left out). */
+const RFC_5780_ATTRIBUTES: readonly (readonly [number, string])[] = [
+  [0x0003, "CHANGE-REQUEST"],
+  [0x0026, "PADDING"],
+  [0x0027, "RESPONSE-PORT"],
+  [0x802b, "RESPONSE-ORIGIN"],
+  [0x802c, "OTHER-ADDRESS"],
+];
+
 /** RFC 8016 section 5. */
 const RFC_8016_ATTRIBUTES: readonly (readonly [number, string])[] = [[0x8030, "MOBILITY-TICKET"]];
 
@@ -103,11 +112,12 @@ function camelCase(rfcName: string): string {
 
 const byNumber = (a: readonly [number, string], b: readonly [number, string]) => a[0] - b[0];
 
-test("every attribute of RFC 8489, 8656, 6062, 8016 and 8445 has its number, and there is no other", () => {
+test("every attribute of RFC 8489, 8656, 6062, 5780, 8016 and 8445 has its number, and there is no other", () => {
   const rfcs = [
     ...RFC_8489_ATTRIBUTES,
     ...RFC_8656_ATTRIBUTES,
     ...RFC_6062_ATTRIBUTES,
+    ...RFC_5780_ATTRIBUTES,
     ...RFC_8016_ATTRIBUTES,
     ...RFC_8445_ATTRIBUTES,
   ];
