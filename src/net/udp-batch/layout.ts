@@ -1,4 +1,7 @@
-/** Sizes, offsets and numbers of Linux, the same on x64 and arm64 but for `epoll_event`; in bytes. */
+/**
+ * Sizes, offsets and numbers of Linux, the same on x64 and arm64 but for `epoll_event`; in bytes. The compilers of glibc and musl are
+ * asked about each of them (test/e2e/struct-layouts.test.ts).
+ */
 
 import { arch } from "node:process";
 
@@ -17,8 +20,11 @@ export const MMSGHDR = {
 } as const;
 
 /** Packed on x64. */
-export const EPOLL_EVENT =
-  arch === "x64" ? ({ size: 12, data: 4 } as const) : ({ size: 16, data: 8 } as const);
+export function epollEventOf(processor: string): { readonly size: number; readonly data: number } {
+  return processor === "x64" ? { size: 12, data: 4 } : { size: 16, data: 8 };
+}
+
+export const EPOLL_EVENT = epollEventOf(arch);
 
 export const SOCKADDR = {
   /** Room for either. */

@@ -11,6 +11,9 @@ export type Requirement =
   | "turnutils_uclient"
   | "turnutils_peer"
   | "haproxy"
+  | "gcc"
+  | "aarch64-linux-gnu-gcc"
+  | "musl-gcc"
   | "namespaces";
 
 /**
