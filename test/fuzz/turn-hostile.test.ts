@@ -11,9 +11,10 @@ import {
 import { encodeMessage } from "../../src/stun/message.ts";
 import { passwordAlgorithmsAttribute } from "../../src/stun/password-algorithm.ts";
 import { ATTRIBUTE, METHOD } from "../../src/stun/registry.ts";
-import { allocate, allocateBoth, assertRelays, assertSuccess } from "../conformance/checks.ts";
+import { allocate, assertRelays, assertSuccess } from "../conformance/checks.ts";
 import { type MemoryTarget, openMemoryTarget } from "../conformance/memory-target.ts";
 import { answerTo, binding, check } from "../support/ice-check.ts";
+import { TICKET_PLEASE, ticketAttribute } from "../support/mobility.ts";
 import { Mutator } from "../support/mutator.ts";
 import { allocateAttributes, peerAttribute, type TurnClient } from "../support/turn-client.ts";
 import { type Authentication, encodeChannelData, encodeRequest } from "../support/turn-request.ts";
@@ -28,7 +29,7 @@ const MEDIA = Buffer.from("media");
 const MAX_CHECKS = 200;
 
 /** Requests and data of every kind, with this proof. */
-function packetsWith(proof: Authentication, peer: TransportAddress): Uint8Array[] {
+function packetsWith(proof: Authentication, peer: TransportAddress, ticket: Uint8Array): Uint8Array[] {
   const transactionId = new Uint8Array(12).fill(9);
   const address = peerAttribute(peer, transactionId);
   const data = { type: ATTRIBUTE.data, value: Buffer.from("data") };
@@ -40,6 +41,8 @@ function packetsWith(proof: Authentication, peer: TransportAddress): Uint8Array[
     encodeRequest(METHOD.allocate, [UDP], undefined),
     encodeRequest(METHOD.allocate, [UDP, evenPortAttribute(true)], proof),
     encodeRequest(METHOD.refresh, [uint32Attribute(ATTRIBUTE.lifetime, 600)], proof, { fingerprint: true }),
+    encodeRequest(METHOD.allocate, [UDP, TICKET_PLEASE], proof),
+    encodeRequest(METHOD.refresh, [ticketAttribute(ticket)], proof),
     encodeRequest(METHOD.createPermission, [address], proof, { transactionId }),
     encodeRequest(METHOD.channelBind, [channelNumberAttribute(0x4000), address], proof, { transactionId }),
     encodeRequest(METHOD.allocate, allocateAttributes({ isDual: true }), modern),
@@ -55,6 +58,7 @@ interface Live {
   readonly client: TurnClient;
   readonly relayed: TransportAddress;
   readonly proof: Authentication;
+  readonly ticket: Uint8Array;
 }
 
 /** A relay with one allocation of both families, one permission and one channel. */
@@ -63,15 +67,20 @@ async function openLive(): Promise<
 > {
   const memory = openMemoryTarget(LIMITS);
   const [client, peer] = [await memory.target.client(), await memory.target.peer()];
-  const [relayed] = await allocateBoth(client);
+  const { mobilityTicket: ticket, relayedAddress: relayed } = await client.allocate({
+    isDual: true,
+    attributes: [TICKET_PLEASE],
+  });
+  if (relayed === undefined || ticket === undefined) throw new Error("no mobile allocation");
   assertSuccess(await client.channelBind(0x4000, peer.address), "ChannelBind");
-  return { memory, client, relayed, proof: await client.authentication(), peer };
+  return { memory, client, relayed, proof: await client.authentication(), ticket, peer };
 }
 
 function stateOf({ turn, allocator, network, retainedCount, failures }: MemoryTarget): object {
   return {
     allocations: turn.allocationCount,
     reservations: turn.reservationCount,
+    tickets: turn.ticketCount,
     relaySockets: allocator.openCount,
     endpoints: network.endpointCount,
     links: retainedCount(),
@@ -81,9 +90,9 @@ function stateOf({ turn, allocator, network, retainedCount, failures }: MemoryTa
 
 describe("100,000 mutated packets", () => {
   test("from a client that has an allocation leave it as it was, and working", async () => {
-    const { memory, client, proof, peer } = await openLive();
+    const { memory, client, proof, ticket, peer } = await openLive();
     const before = stateOf(memory);
-    const mutator = new Mutator(8656, packetsWith(proof, peer.address));
+    const mutator = new Mutator(8656, packetsWith(proof, peer.address, ticket));
     for (let i = 0; i < COUNT; i++) {
       await client.sendRaw(mutator.next());
       client.strays.length = 0;
@@ -99,7 +108,7 @@ describe("100,000 mutated packets", () => {
   });
 
   test("from strangers leave nothing behind, and no answer is 2.5 times its request", async () => {
-    const { memory, client, relayed, proof, peer } = await openLive();
+    const { memory, client, relayed, proof, ticket, peer } = await openLive();
     const { network, target } = memory;
     const server = target.serverAddress(4);
     const stranger = network.open(parseIp("198.41.0.4") as TransportAddress);
@@ -109,7 +118,7 @@ describe("100,000 mutated packets", () => {
     });
     const before = stateOf(memory);
     const wrong = { ...proof, password: "wrong" };
-    const mutator = new Mutator(8489, packetsWith(wrong, peer.address));
+    const mutator = new Mutator(8489, packetsWith(wrong, peer.address, ticket));
     let worst = 0;
     for (let i = 0; i < COUNT; i++) {
       const packet = mutator.next();
@@ -128,10 +137,10 @@ describe("100,000 mutated packets", () => {
   });
 
   test("from a peer and from strangers to the relayed address pass as they are, or not at all", async () => {
-    const { memory, client, relayed, proof, peer } = await openLive();
+    const { memory, client, relayed, proof, ticket, peer } = await openLive();
     const stranger = memory.network.open(parseIp("198.41.0.4") as TransportAddress);
     const before = stateOf(memory);
-    const mutator = new Mutator(5766, packetsWith(proof, peer.address));
+    const mutator = new Mutator(5766, packetsWith(proof, peer.address, ticket));
     for (let i = 0; i < COUNT / 10; i++) {
       const packet = mutator.next();
       stranger.sendNow(relayed, packet);
