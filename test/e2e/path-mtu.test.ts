@@ -3,13 +3,14 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { TestProcess } from "./support/child-process.ts";
 import { NARROW_MTU, PathLab } from "./support/path-lab.ts";
-import type { PathReport, Step } from "./support/path-scenario.ts";
+import type { Change, PathReport, Step } from "./support/path-scenario.ts";
 import { isMissing } from "./support/requirements.ts";
 
 const CHILD = new URL("support/path-child.mjs", import.meta.url).pathname;
+const BURST = 8;
 const HEADERS = { ipv4: 28, ipv6: 48 };
 
-describe.skipIf(isMissing("namespaces"))("a path that carries 1,280 bytes", () => {
+describe.skipIf(isMissing("namespaces", "ethtool"))("a path that carries 1,280 bytes", () => {
   let lab: PathLab;
 
   beforeAll(() => {
@@ -18,7 +19,7 @@ describe.skipIf(isMissing("namespaces"))("a path that carries 1,280 bytes", () =
 
   afterAll(() => lab.remove());
 
-  async function relay(family: "ipv4" | "ipv6", steps: readonly Step[]): Promise<PathReport> {
+  async function relay(family: "ipv4" | "ipv6", steps: readonly (Step | Change)[]): Promise<PathReport> {
     const command = [process.execPath, CHILD, lab.relay[family], lab.peer[family], JSON.stringify(steps)];
     const child = TestProcess.start([...lab.prefix, ...command]);
     const [, report = ""] = await child.printed(/^report (.*)$/m, 30_000);
@@ -54,5 +55,34 @@ describe.skipIf(isMissing("namespaces"))("a path that carries 1,280 bytes", () =
     const tooBig = { target, icmpType: 2, icmpCode: 0, errorData: NARROW_MTU };
     expect(told).toEqual([[tooBig], [tooBig], [unreachable], [unreachable]]);
     expect(sendErrors).toEqual({ EMSGSIZE: 1 });
+  });
+
+  test("an address that goes away costs the packets that leave meanwhile, counted, and no more", async () => {
+    const [address, step] = [`${lab.relay.ipv4}/24 dev wan`, { bytes: 100, dontFragment: false }];
+    const back = `ip address add ${address} && ip route add default via ${lab.router.ipv4}`;
+    const { told, sendErrors } = await relay("ipv4", [
+      step,
+      { run: `ip address del ${address}` },
+      { ...step, packets: BURST },
+      { run: back },
+      { ...step, packets: BURST },
+    ]);
+    const lost = Object.values(sendErrors).reduce((sum, packets) => sum + packets, 0);
+    expect(lost).toBe(BURST);
+    expect(told.map((errors) => errors.length > 0)).toEqual([true, false, true]);
+  });
+
+  test.each([
+    ["without checksums and segments of its own", "ethtool -K wan tx off tso off gso off"],
+    ["smaller than the packets", `ip link set wan mtu ${NARROW_MTU}`],
+  ])("a device %s gets every packet of a burst", async (_name, run) => {
+    const before = lab.seen().free;
+    const { sendErrors } = await relay("ipv4", [
+      { run },
+      { bytes: 1400, dontFragment: false, packets: BURST },
+    ]);
+    expect(sendErrors).toEqual({});
+    // Of one that is cut in two, the first piece has the port.
+    expect(lab.seen().free - before).toBe(BURST);
   });
 });

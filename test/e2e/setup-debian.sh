@@ -10,6 +10,7 @@ packages=(
   libnss3-tools openssl           # an authority of the tests that browsers trust
   gcc libc6-dev musl-tools        # what C makes of the structures that we lay out ourselves
   gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+  ethtool                         # a network device that does less than others
   iproute2 nftables               # namespaces and the NATs between them
   fonts-dejavu-core               # a headless browser without any font is slow to start
 )

@@ -20,6 +20,8 @@ type Side = keyof typeof NETWORKS;
 export class PathLab {
   readonly relay = addressesOf("relay");
   readonly peer = addressesOf("peer");
+  /** On the relay's side. */
+  readonly router = { ipv4: `${NETWORKS.relay.prefix4}.1` };
   readonly #namespaces = new Namespaces();
   readonly #router: string;
   readonly #relay: string;
@@ -48,11 +50,6 @@ export class PathLab {
     const count = (chain: string) =>
       Number(nft(this.#router, `list chain ip seen ${chain}`).match(/counter packets (\d+)/)?.[1]);
     return { df: count("df"), free: count("free") };
-  }
-
-  /** The relay's machine loses its IPv4 address. */
-  takeAddressAway(): void {
-    ip(this.#relay, `address del ${this.relay.ipv4}/24 dev wan`);
   }
 
   /** Takes everything away. Idempotent. */

@@ -3,7 +3,7 @@
  * told. Started with the address of the relay and that of the peer; prints a `PathReport`.
  */
 
-import { once } from "node:events";
+import { execSync } from "node:child_process";
 import { setTimeout as delay } from "node:timers/promises";
 import { openUdpEngine } from "../../../src/net/udp-engine.ts";
 import { type IpAddress, parseIp, withPort } from "../../../src/stun/address.ts";
@@ -27,6 +27,13 @@ const DONT_FRAGMENT = { type: ATTRIBUTE.dontFragment, value: new Uint8Array() };
 export interface Step {
   readonly bytes: number;
   readonly dontFragment: boolean;
+  /** How many at once; default 1. */
+  readonly packets?: number;
+}
+
+/** A command of this machine, which changes its network. */
+export interface Change {
+  readonly run: string;
 }
 
 export interface PathReport {
@@ -35,7 +42,7 @@ export interface PathReport {
   readonly sendErrors: Readonly<Record<string, number>>;
 }
 
-/** `steps`: JSON; "wait" among them waits until something is written to standard input. */
+/** `steps`: JSON. */
 export async function main([relay = "", peer = "", steps = ""]: readonly string[]): Promise<void> {
   const [relayIp, peerIp] = [parseIp(relay) as IpAddress, parseIp(peer) as IpAddress];
   const engine = await openUdpEngine("batch", fail);
@@ -57,17 +64,19 @@ export async function main([relay = "", peer = "", steps = ""]: readonly string[
   if (allocated.outcome !== "success" || permitted.outcome !== "success")
     throw new Error(`Allocate: ${allocated.outcome}, CreatePermission: ${permitted.outcome}`);
   const told: RelayedIcmp[][] = [];
-  for (const step of JSON.parse(steps) as (Step | "wait")[]) {
-    if (step === "wait") {
-      process.stdout.write("waiting\n");
-      await once(process.stdin, "data");
+  for (const step of JSON.parse(steps) as (Step | Change)[]) {
+    if ("run" in step) {
+      execSync(step.run);
       continue;
     }
-    await client.indicate((id) => [
-      peerAttribute(target, id),
-      { type: ATTRIBUTE.data, value: new Uint8Array(step.bytes) },
-      ...(step.dontFragment ? [DONT_FRAGMENT] : []),
-    ]);
+    const { bytes, dontFragment, packets = 1 } = step;
+    const send = () =>
+      client.indicate((id) => [
+        peerAttribute(target, id),
+        { type: ATTRIBUTE.data, value: new Uint8Array(bytes) },
+        ...(dontFragment ? [DONT_FRAGMENT] : []),
+      ]);
+    await Promise.all(Array.from({ length: packets }, send));
     await delay(SETTLE_MS);
     told.push(client.icmp.drain());
   }

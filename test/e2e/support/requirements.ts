@@ -11,6 +11,7 @@ export type Requirement =
   | "turnutils_uclient"
   | "turnutils_peer"
   | "haproxy"
+  | "ethtool"
   | "gcc"
   | "aarch64-linux-gnu-gcc"
   | "musl-gcc"
