@@ -6,7 +6,7 @@ import { measure } from "./measure.ts";
 import { type BenchOptions, parseOptions, USAGE } from "./options.ts";
 import { table } from "./report.ts";
 import type { ServerKind } from "./servers.ts";
-import { summarise } from "./summary.ts";
+import { leastDisturbed, summarise } from "./summary.ts";
 import type { Workload } from "./workloads.ts";
 
 const EXIT_USAGE = 64;
@@ -53,7 +53,7 @@ async function runWorkload(
   for (let round = 0; round < options.runs; round++) {
     for (const server of servers) {
       try {
-        const result = await measure(server, workload, options);
+        const result = await leastDisturbed(() => measure(server, workload, options), options.tries);
         results.get(server)?.push(result);
         if (options.isJson)
           process.stdout.write(

@@ -11,6 +11,7 @@ each in a process of its own and under the same load, and prints medians: CPU pe
 
   --runs N         rounds (5)
   --secs S         measured seconds of each run (4), after --warm S (1)
+  --tries N        a run during which others keep the machine busy is made again, up to N times in all (3)
   --only NAME      one of the workloads; may be repeated: ${WORKLOADS.map(({ name }) => name).join(" ")}
   --server NAME    one of the servers; may be repeated: ${SERVERS.map(({ name }) => `"${name}"`).join(" ")}
   --growth         1, 10, 100, 1,000 and 10,000 allocations in the place of the workloads
@@ -21,6 +22,8 @@ export interface BenchOptions {
   readonly runs: number;
   readonly secs: number;
   readonly warm: number;
+  /** Of each run, until one is undisturbed. */
+  readonly tries: number;
   readonly settle: number;
   readonly workloads: readonly Workload[];
   readonly servers: readonly ServerKind[];
@@ -36,6 +39,7 @@ export function parseOptions(args: readonly string[]): BenchOptions | undefined 
       runs: { type: "string" },
       secs: { type: "string" },
       warm: { type: "string" },
+      tries: { type: "string" },
       only: { type: "string", multiple: true, default: [] },
       server: { type: "string", multiple: true, default: [] },
       growth: { type: "boolean", default: false },
@@ -50,6 +54,7 @@ export function parseOptions(args: readonly string[]): BenchOptions | undefined 
     runs: number("runs", values.runs ?? (isQuick ? "1" : "5"), 1, 100),
     secs: number("secs", values.secs ?? (isQuick ? "0.5" : "4"), 0.1, 200),
     warm: number("warm", values.warm ?? (isQuick ? "0.2" : "1"), 0, 30),
+    tries: number("tries", values.tries ?? (isQuick ? "1" : "3"), 1, 100),
     settle: isQuick ? 0 : 1,
     workloads: pick("only", values.only, values.growth ? GROWTH : isQuick ? QUICK : WORKLOADS),
     servers: pick("server", values.server, SERVERS),

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { RunResult } from "../../../bench/generator/result.ts";
 import { table } from "../../../bench/report.ts";
-import { median, summarise } from "../../../bench/summary.ts";
+import { leastDisturbed, median, summarise } from "../../../bench/summary.ts";
 import { WORKLOADS, type Workload } from "../../../bench/workloads.ts";
 
 const RUN: RunResult = {
@@ -102,4 +102,23 @@ test.each([
   [[], 0],
 ])("the median of %j is %d", (values, expected) => {
   expect(median(values)).toBe(expected);
+});
+
+describe("a run that others disturb", () => {
+  function runner(...shares: readonly number[]) {
+    const left = shares.map((otherShare) => ({ ...RUN, otherShare }));
+    return { left, run: async () => left.shift() ?? RUN };
+  }
+
+  test("is made again until one is undisturbed", async () => {
+    const { left, run } = runner(0.9, 0.05, 0);
+    expect((await leastDisturbed(run, 3)).otherShare).toBe(0.05);
+    expect(left).toHaveLength(1);
+  });
+
+  test("and the best of them counts where all are disturbed", async () => {
+    const { left, run } = runner(0.9, 0.3, 0.7, 0);
+    expect((await leastDisturbed(run, 3)).otherShare).toBe(0.3);
+    expect(left).toHaveLength(1);
+  });
 });
