@@ -5,6 +5,7 @@ import { parseOptions, type SuiteOptions, USAGE } from "./options.ts";
 import { findPlaces, PeerAddressError } from "./places.ts";
 import { RemoteServer } from "./remote-target.ts";
 import { countOf, reportJson, reportTable } from "./report.ts";
+import { resolveNames } from "./resolve-names.ts";
 import { runSuite } from "./run-suite.ts";
 import { ServerConnectionError } from "./server-connection-error.ts";
 
@@ -16,7 +17,9 @@ export async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(`${USAGE}\n`);
     return 0;
   }
-  const parsed = parseOptions(args, Math.floor(Date.now() / 1000));
+  const named = await resolveNames(args);
+  if ("error" in named) return refuse([named.error, "", USAGE]);
+  const parsed = parseOptions(named.args, Math.floor(Date.now() / 1000));
   if (!parsed.ok) return refuse([...parsed.errors, "", USAGE]);
   try {
     return await hold(parsed.options, parsed.json);

@@ -15,9 +15,9 @@ export const USAGE = `Usage: npm run conformance -- SERVER [SERVER] --user NAME:
 
 Holds a running TURN server against the rules of test/conformance/rules, and prints what it found, rule by rule.
 
-  SERVER                      turn:HOST:PORT, turn:HOST:PORT?transport=tcp, or turns:HOST:PORT for TLS. HOST is an IP
-                              address, IPv6 in brackets. A server with both families is named twice, once by each: clients
-                              come over the family that is named first
+  SERVER                      turn:HOST:PORT, turn:HOST:PORT?transport=tcp, or turns:HOST:PORT for TLS. HOST is a
+                              name or an IP address, IPv6 in brackets. A server with both families is named twice, by an
+                              address of each: clients come over the family that is named first
   --user NAME:PASSWORD        a user that the server knows; up to three of them
   --secret S                  the server's secret of the REST convention: makes the users that --user does not name
   --ca FILE                   of turns: the authority, or the certificate itself, in PEM

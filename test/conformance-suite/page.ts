@@ -178,7 +178,7 @@ npm run conformance -- turn:127.0.0.1:3478 'turn:[::1]:3478' --user alice:secret
 It prints rule by rule pass, fail or n/a (not applicable), with what was found; \`--json\` prints the same as JSON. Exit code 0 means that
 nothing failed, 1 that something did, 2 that the command line is wrong or that no connection can be made.
 
-- \`turn:HOST:PORT\` is asked over UDP, \`turn:HOST:PORT?transport=tcp\` over TCP, \`turns:HOST:PORT\` over TLS. HOST is an IP address, IPv6 in
+- \`turn:HOST:PORT\` is asked over UDP, \`turn:HOST:PORT?transport=tcp\` over TCP, \`turns:HOST:PORT\` over TLS. HOST is a name or an IP address, IPv6 in
   brackets. A server is named twice where both families are to be looked at; clients come over the family that is named first.
 - \`turns:\` verifies the certificate: \`--ca FILE\` is the authority, or the certificate itself; \`--servername NAME\` the name that it is for,
   where that is not HOST; \`--insecure\` takes any.

@@ -106,15 +106,21 @@ export class RemoteServer {
     };
   }
 
-  /** Rejects with ServerConnectionError where no connection can be made; over UDP there is none to make. */
+  /** Rejects with ServerConnectionError where no connection can be made; over UDP, where nothing answers. */
   async assertReachable(): Promise<void> {
-    if (this.options.transport === "udp") return;
+    if (this.options.transport === "udp") return this.#assertAnswers();
     for (const server of this.options.servers) {
       const connection = await this.#connect(server).catch((error: unknown) => {
         throw new ServerConnectionError(server, error);
       });
       await connection.close();
     }
+  }
+
+  async #assertAnswers(): Promise<void> {
+    const [server] = this.options.servers;
+    if (server === undefined || (await this.isServing())) return;
+    throw new ServerConnectionError(server, new Error("no answer to three Binding requests over UDP"));
   }
 
   /** The first to come finds out whether there are TCP allocations. */

@@ -1,6 +1,6 @@
 import { formatTransportAddress, type TransportAddress } from "../../src/stun/address.ts";
 
-/** No TCP or TLS connection to the server, and why, in one line. */
+/** No way to the server, and why, in one line. */
 export class ServerConnectionError extends Error {
   constructor(server: TransportAddress, cause: unknown) {
     const why = cause instanceof Error ? cause.message : String(cause);

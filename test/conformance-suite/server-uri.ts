@@ -12,7 +12,7 @@ export interface ServerUri {
 const DEFAULT_PORT = { turn: 3478, turns: 5349 } as const;
 const URI = /^(turns?):(?:\[([^[\]]*)\]|([^[\]:?]*))(?::([^?]*))?(?:\?(.*))?$/;
 
-/** The server, or in a few words what is wrong. A host by its name is wrong too: nobody is asked what it stands for. */
+/** The server, or in a few words what is wrong. Names have been looked up before (resolve-names.ts). */
 export function parseServerUri(uri: string): ServerUri | string {
   const [, scheme, ipv6, ipv4, port, query] = URI.exec(uri) ?? [];
   if (scheme !== "turn" && scheme !== "turns")
