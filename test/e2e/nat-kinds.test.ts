@@ -137,4 +137,15 @@ describe.skipIf(isMissing("namespaces"))("a NAT of the lab", () => {
     await home.hears("answer");
     expect(wordsOf(home.heard)).toEqual(["udp answer"]);
   });
+
+  test("a home whose UDP has moved is seen at another address, and its TCP where it was", async () => {
+    const moving = lab.addHome("moving", "port-restricted");
+    home = await Probe.start(moving, [++homePort]);
+    const before = await reach(near, HTTPS);
+    const moved = moving.moveUdp();
+    const after = await reach(near, HTTPS);
+    expect([before.address, after.address]).toEqual([moving.publicAddress, moved]);
+    await home.say("over tcp", "tcp", homePort, near.endpoint(HTTPS));
+    expect((await near.hears("over tcp")).from.address).toBe(moving.publicAddress);
+  });
 });

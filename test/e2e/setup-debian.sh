@@ -11,7 +11,7 @@ packages=(
   gcc libc6-dev musl-tools        # what C makes of the structures that we lay out ourselves
   gcc-aarch64-linux-gnu libc6-dev-arm64-cross
   ethtool                         # a network device that does less than others
-  iproute2 nftables               # namespaces and the NATs between them
+  iproute2 nftables conntrack     # namespaces and the NATs between them
   fonts-dejavu-core               # a headless browser without any font is slow to start
 )
 

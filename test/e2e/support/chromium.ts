@@ -20,12 +20,15 @@ const FLAGS = [
   "--disable-sync",
   "--no-proxy-server",
   "--use-fake-device-for-media-stream",
-  "--use-fake-ui-for-media-stream",
   "--autoplay-policy=no-user-gesture-required",
   "--disable-renderer-backgrounding",
-  // mDNS names would hide the host candidates, and a page of one local address may not call another one.
-  "--disable-features=WebRtcHideLocalIpsWithMdns,LocalNetworkAccessChecks,LocalNetworkAccessChecksWebRTC",
 ];
+
+/** A page of one local address could not call another one. */
+const DISABLED_FEATURES = ["LocalNetworkAccessChecks", "LocalNetworkAccessChecksWebRTC"];
+/** A page that may use the camera sees local addresses, as every page does without mDNS names. */
+const CAMERA_ALLOWED = "--use-fake-ui-for-media-stream";
+const MDNS_NAMES = "WebRtcHideLocalIpsWithMdns";
 
 export interface ChromiumOptions {
   /** Set before the browser: `["ip", "netns", "exec", NAME]`. */
@@ -34,16 +37,22 @@ export interface ChromiumOptions {
   readonly secureOrigin?: string;
   /** A certificate authority to trust, PEM. */
   readonly caFile?: string;
+  /** Names in place of local addresses, as users have it, and no camera. Default: addresses. */
+  readonly mdnsNames?: boolean;
 }
 
 export async function launchChromium(options: ChromiumOptions = {}): Promise<Browser> {
   const home = makeTempDir("chromium");
   const secure = options.secureOrigin;
   if (options.caFile !== undefined) await trustAuthority(join(home.path, ".pki/nssdb"), options.caFile);
+  const disabled = [...DISABLED_FEATURES, ...(options.mdnsNames ? [] : [MDNS_NAMES])];
+  const args = [...FLAGS, `--disable-features=${disabled.join()}`];
+  if (!options.mdnsNames) args.push(CAMERA_ALLOWED);
+  if (secure !== undefined) args.push(`--unsafely-treat-insecure-origin-as-secure=${secure}`);
   const browser = await chromium.launch({
     executablePath: writeWrapper(home.path, options.prefix ?? []),
     headless: true,
-    args: [...FLAGS, ...(secure ? [`--unsafely-treat-insecure-origin-as-secure=${secure}`] : [])],
+    args,
     env: { ...process.env, HOME: home.path, XDG_CONFIG_HOME: home.path, XDG_CACHE_HOME: home.path },
   });
   return {

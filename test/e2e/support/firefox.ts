@@ -14,8 +14,6 @@ const PREFERENCES: Readonly<Record<string, string | number | boolean>> = {
   "media.navigator.streams.fake": true,
   "media.navigator.permission.disabled": true,
   "media.autoplay.default": 0,
-  // Addresses instead of mDNS names, which nobody resolves here.
-  "media.peerconnection.ice.obfuscate_host_addresses": false,
   // No word to anybody outside of the test.
   "services.settings.server": "data:,#none",
   "app.normandy.enabled": false,
@@ -47,13 +45,19 @@ export interface FirefoxOptions {
   readonly secureOrigin?: string;
   /** A certificate authority to trust, PEM. */
   readonly caFile?: string;
+  /** Names in place of local addresses, as users have it. Default: addresses. */
+  readonly mdnsNames?: boolean;
 }
 
 export async function launchFirefox(options: FirefoxOptions = {}): Promise<Browser> {
   const profile = makeTempDir("firefox");
   if (options.caFile !== undefined) await trustAuthority(profile.path, options.caFile);
   const secureHost = options.secureOrigin === undefined ? "" : new URL(options.secureOrigin).hostname;
-  const preferences = { ...PREFERENCES, "dom.securecontext.allowlist": secureHost };
+  const preferences = {
+    ...PREFERENCES,
+    "dom.securecontext.allowlist": secureHost,
+    "media.peerconnection.ice.obfuscate_host_addresses": options.mdnsNames ?? false,
+  };
   const lines = Object.entries(preferences).map(
     ([name, value]) => `user_pref(${JSON.stringify(name)}, ${JSON.stringify(value)});\n`,
   );

@@ -81,6 +81,11 @@ export function sysctl(namespace: string, path: string, value: number): void {
   command([...inside(namespace), "sh", "-c", `echo ${value} > /proc/sys/net/${path}`]);
 }
 
+/** Its NAT forgets every UDP flow. */
+export function forgetUdp(namespace: string): void {
+  command([...inside(namespace), "conntrack", "-D", "-p", "udp"]);
+}
+
 /** Runs a command that takes a moment, and returns what it printed. */
 function command(words: readonly string[], input?: string): string {
   const [program = "", ...args] = words;

@@ -8,7 +8,7 @@
  * Public addresses are of ranges that no relay refuses (documentation ranges are refused), and are seen only in here.
  */
 
-import { inside, ip, Namespaces, nft, sysctl } from "./namespaces.ts";
+import { forgetUdp, inside, ip, Namespaces, nft, sysctl } from "./namespaces.ts";
 import { type NatKind, natRules } from "./nat.ts";
 
 /** The internet's networks. */
@@ -30,6 +30,11 @@ export interface Machine {
 export interface Home extends Machine {
   /** Puts a router of another kind in the place of its own. */
   setNat(kind: NatKind): void;
+  /**
+   * As if the line had changed: UDP has another public address from now on, which is returned, until `setNat`. Connections over TCP stay.
+   * Something must have been sent over UDP before.
+   */
+  moveUdp(): string;
 }
 
 export interface NattedServer extends Machine {
@@ -69,7 +74,19 @@ export class NetworkLab {
     const home = this.#behind(router, name);
     const setNat = (kind: NatKind) => void nft(router, natRules(kind, home.address));
     setNat(nat);
-    return { ...home, publicAddress: address, setNat };
+    const moveUdp = () => {
+      const moved = `${PUBLIC_4}.${this.#hosts++}`;
+      ip(router, `address add ${moved}/24 dev wan`);
+      nft(
+        router,
+        `table ip moved {
+          chain out { type nat hook postrouting priority srcnat - 1; oifname "wan" meta l4proto udp snat to ${moved}; }
+        }`,
+      );
+      forgetUdp(router);
+      return moved;
+    };
+    return { ...home, publicAddress: address, setNat, moveUdp };
   }
 
   /** A machine behind a 1:1 NAT, as clouds have it: every port of a public address is its, but without hairpin. */
