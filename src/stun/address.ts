@@ -161,6 +161,11 @@ export function urlHost(host: string): string {
   return host.includes(":") ? `[${host}]` : host;
 }
 
+/** What a bound per address counts by: an IPv4 address, or the /64 that one IPv6 customer holds. */
+export function hostKey(ip: IpAddress): string {
+  return ip.family === 4 ? formatIp(ip) : `${ip.w0.toString(16)}:${ip.w1.toString(16)}::/64`;
+}
+
 /** "192.0.2.1:3478", "[2001:db8::1]:3478". */
 export function formatTransportAddress(address: TransportAddress): string {
   return `${urlHost(formatIp(address))}:${address.port}`;

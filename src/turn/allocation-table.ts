@@ -1,6 +1,6 @@
 /** Every live allocation, by what the relay looks it up by, and what counts against the quotas. */
 
-import { formatIp, type IpAddress, sameIp, type TransportAddress } from "../stun/address.ts";
+import { hostKey, type IpAddress, sameIp, type TransportAddress } from "../stun/address.ts";
 import type { Allocation, AllocationRelay } from "./allocation.ts";
 import type { ClientLink, LinkHolding, TurnUser } from "./ports.ts";
 
@@ -90,7 +90,7 @@ export class AllocationTable {
 
   /** At each address of its client, once. */
   #countClients({ links }: Allocation, change: number): void {
-    for (const key of new Set(links.map(({ remote }) => clientKey(remote)))) this.#count(key, change);
+    for (const key of new Set(links.map(({ remote }) => hostKey(remote)))) this.#count(key, change);
   }
 
   /** Ports that are being opened. */
@@ -103,11 +103,11 @@ export class AllocationTable {
   /** From here until `endOpening` it counts against every quota. */
   beginOpening(opening: Opening): void {
     this.#opening.add(opening);
-    this.#count(clientKey(opening.link.remote), opening.relays);
+    this.#count(hostKey(opening.link.remote), opening.relays);
   }
 
   endOpening(opening: Opening): void {
-    if (this.#opening.delete(opening)) this.#count(clientKey(opening.link.remote), -opening.relays);
+    if (this.#opening.delete(opening)) this.#count(hostKey(opening.link.remote), -opening.relays);
   }
 
   get openings(): Iterable<Opening> {
@@ -137,7 +137,7 @@ export class AllocationTable {
   }
 
   countOfClientIp(ip: IpAddress): number {
-    return this.#countByClient.get(clientKey(ip)) ?? 0;
+    return this.#countByClient.get(hostKey(ip)) ?? 0;
   }
 
   #count(key: string, change: number): void {
@@ -149,10 +149,5 @@ export class AllocationTable {
 
 /** Whether it counts at this address. */
 export function isAt({ links }: Allocation, ip: IpAddress): boolean {
-  return links.some(({ remote }) => clientKey(remote) === clientKey(ip));
-}
-
-/** What the quota per address counts by: an IPv4 address, or the /64 that one IPv6 customer holds. */
-function clientKey(ip: IpAddress): string {
-  return ip.family === 4 ? formatIp(ip) : `${ip.w0.toString(16)}:${ip.w1.toString(16)}::/64`;
+  return links.some(({ remote }) => hostKey(remote) === hostKey(ip));
 }

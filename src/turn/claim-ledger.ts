@@ -4,7 +4,7 @@
  * gives him more. Of IPv6 by /64: one host may have all the addresses in it. What it says stays for an hour after the last packet; what went to a port where somebody proves himself is struck out.
  */
 
-import { formatIp, type IpAddress, type TransportAddress } from "../stun/address.ts";
+import { hostKey, type IpAddress, type TransportAddress } from "../stun/address.ts";
 import { canonicalIp } from "./relay-target-policy.ts";
 import { TokenBucket } from "./token-bucket.ts";
 
@@ -14,6 +14,8 @@ export const MAX_CLAIM_PACKETS = 200;
 const PACE = { burst: 25, perSecond: 25 };
 const LIFETIME_MS = 3_600_000;
 const MAX_CLAIMS = 65_536;
+/** Of one client's address: nobody has the ledger to himself, nor reaches thousands of strangers a minute by ever new claims. */
+const MAX_CLAIMS_PER_CLIENT = 4096;
 /** A transaction id, folded, and where it went: the port, and what of the address the claim does not say. */
 const WORDS_PER_PACKET = 4;
 
@@ -23,34 +25,32 @@ interface Claim {
   packets: Uint32Array;
   count: number;
   expiresAtMs: number;
+  /** Whose first packet made it. */
+  readonly client: string;
 }
 
 export class ClaimLedger {
-  /** By `keyOf`, that with the oldest last packet first. */
+  /** By `hostKey`, that with the oldest last packet first. */
   readonly #claims = new Map<string, Claim>();
+
+  /** Claims, by `hostKey` of the client that made them. */
+  readonly #countByClient = new Map<string, number>();
 
   get size(): number {
     return this.#claims.size;
   }
 
-  /** Enters a packet with this transaction id; false: it may not be sent. */
-  take(target: TransportAddress, transactionId: Uint8Array, nowMs: number): boolean {
+  /** Enters a packet of this client with this transaction id; false: it may not be sent. */
+  take(target: TransportAddress, transactionId: Uint8Array, from: IpAddress, nowMs: number): boolean {
     const ip = canonicalIp(target);
-    const key = keyOf(ip);
+    const key = hostKey(ip);
     let claim = this.#claims.get(key);
     if (claim !== undefined && claim.expiresAtMs <= nowMs) {
-      this.#claims.delete(key);
+      this.#forget(key, claim);
       claim = undefined;
     }
-    if (claim === undefined) {
-      if (this.#claims.size >= MAX_CLAIMS) return false;
-      claim = {
-        pace: new TokenBucket(PACE.perSecond, PACE.burst),
-        packets: new Uint32Array(8 * WORDS_PER_PACKET),
-        count: 0,
-        expiresAtMs: 0,
-      };
-    }
+    claim ??= this.#open(key, hostKey(from));
+    if (claim === undefined) return false;
     if (claim.count >= MAX_CLAIM_PACKETS || !claim.pace.has(1, nowMs)) return false;
     claim.pace.take(1, nowMs);
     enter(claim, [foldId(transactionId), target.port, ip.w2, ip.w3]);
@@ -82,24 +82,42 @@ export class ClaimLedger {
   /** Somebody at this port has proved to be in the call: what went there went to no stranger. */
   strikeOut(target: TransportAddress): void {
     const ip = canonicalIp(target);
-    const key = keyOf(ip);
+    const key = hostKey(ip);
     const claim = this.#claims.get(key);
     if (claim === undefined) return;
     const kept = { packets: new Uint32Array(claim.packets.length), count: 0 };
     for (const packet of packetsOf(claim)) if (!isAt(packet, target.port, ip.w2, ip.w3)) enter(kept, packet);
     Object.assign(claim, kept);
-    if (claim.count === 0) this.#claims.delete(key);
+    if (claim.count === 0) this.#forget(key, claim);
   }
 
   sweep(nowMs: number): void {
-    for (const [key, { expiresAtMs }] of this.#claims) {
-      if (expiresAtMs > nowMs) break;
-      this.#claims.delete(key);
+    for (const [key, claim] of this.#claims) {
+      if (claim.expiresAtMs > nowMs) break;
+      this.#forget(key, claim);
     }
   }
 
+  /** Undefined: there is no room for one more. */
+  #open(key: string, client: string): Claim | undefined {
+    const count = this.#countByClient.get(client) ?? 0;
+    if (this.#claims.size >= MAX_CLAIMS || count >= MAX_CLAIMS_PER_CLIENT) return undefined;
+    const pace = new TokenBucket(PACE.perSecond, PACE.burst);
+    const claim = { pace, packets: new Uint32Array(8 * WORDS_PER_PACKET), count: 0, expiresAtMs: 0, client };
+    this.#claims.set(key, claim);
+    this.#countByClient.set(client, count + 1);
+    return claim;
+  }
+
+  #forget(key: string, { client }: Claim): void {
+    this.#claims.delete(key);
+    const count = (this.#countByClient.get(client) ?? 0) - 1;
+    if (count > 0) this.#countByClient.set(client, count);
+    else this.#countByClient.delete(client);
+  }
+
   #find(ip: IpAddress, isMeant: (packet: Uint32Array) => boolean): boolean {
-    const claim = this.#claims.get(keyOf(canonicalIp(ip)));
+    const claim = this.#claims.get(hostKey(canonicalIp(ip)));
     if (claim === undefined) return false;
     for (const packet of packetsOf(claim)) if (isMeant(packet)) return true;
     return false;
@@ -126,11 +144,6 @@ function* packetsOf({ packets, count }: Packets): Generator<Uint32Array> {
 
 function isAt(packet: Uint32Array, port: number, w2: number, w3: number): boolean {
   return packet[1] === port && packet[2] === w2 && packet[3] === w3;
-}
-
-/** Of a canonical address. */
-function keyOf(ip: IpAddress): string {
-  return ip.family === 4 ? formatIp(ip) : `${ip.w0.toString(16)}:${ip.w1.toString(16)}::/64`;
 }
 
 /** 32 bits of the 96 are enough: a mistake, once in millions, costs a client one check, and never opens anything. */

@@ -38,7 +38,8 @@ export function maySendUnproven(
   if (standing !== "claimed") return standing === "open";
   if (end - start > MAX_CHECK_BYTES) return false;
   const message = readBinding(buffer, start, end);
-  return message?.messageClass === "request" && state.ledger.take(target, message.transactionId, nowMs);
+  if (message?.messageClass !== "request") return false;
+  return state.ledger.take(target, message.transactionId, allocation.link.remote, nowMs);
 }
 
 /** Whether buffer[start, end) may come in from a target that is not open; it may prove itself by it. */

@@ -10,6 +10,7 @@ const BEN = { roomKey: "blue", peer: "ben" };
 const CLEO = { roomKey: "blue", peer: "cleo" };
 const EVE = { roomKey: "red", peer: "eve" };
 const MAX = 16;
+const CLIENT = ip("81.2.69.1");
 
 function ip(text: string): IpAddress {
   const parsed = parseIp(text);
@@ -94,7 +95,7 @@ describe("claimed addresses", () => {
     const { rooms, ledger } = open();
     const [first, ...others] = addressesFrom(1, MAX + 1);
     for (const address of addressesFrom(1, MAX)) rooms.iceSignalled(BEN, "ann", signal([address]));
-    ledger.take(withPort(ip(String(first)), 1), randomBytes(12), 0);
+    ledger.take(withPort(ip(String(first)), 1), randomBytes(12), CLIENT, 0);
     rooms.iceSignalled(BEN, "ann", signal(addressesFrom(MAX + 1, 1)));
     expect(claims(rooms, [String(first), ...others])).toEqual([
       true,
@@ -107,7 +108,7 @@ describe("claimed addresses", () => {
     const { rooms, ledger } = open();
     for (const address of addressesFrom(1, MAX)) {
       rooms.iceSignalled(BEN, "ann", signal([address]));
-      ledger.take(withPort(ip(address), 1), randomBytes(12), 0);
+      ledger.take(withPort(ip(address), 1), randomBytes(12), CLIENT, 0);
     }
     rooms.iceSignalled(BEN, "ann", signal(addressesFrom(100, 100)));
     expect(claims(rooms, addressesFrom(100, 100))).not.toContain(true);
