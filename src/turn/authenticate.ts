@@ -45,7 +45,9 @@ export function authenticate(
   // A NONCE that is no longer valid: 438. Before the rest, because it costs one short HMAC and a flood of forged requests ends here.
   // That of a control connection is good for the data connections beside it: clients bring it along (RFC 6062). One that moves (RFC 8016)
   // must show that it is where it says: what is relayed would go to whomever it names.
-  const control = allocation?.protocol === "tcp" ? allocation.link : undefined;
+  // Only for whoever the control connection is: a member of a room would be known where it says it sends from.
+  const isOwn = allocation?.protocol === "tcp" && allocation.username === username;
+  const control = isOwn ? allocation.link : undefined;
   const isOfControl = () => control && control !== link && challenge.isValidNonce(nonce, control.remote);
   if (!challenge.isValidNonce(nonce, link.remote) && !isOfControl()) return { ok: false, code: 438 };
 

@@ -7,6 +7,7 @@ import { BOB } from "../../conformance/target.ts";
 import { address, TcpBench, type TcpBenchOptions } from "../../support/tcp-bench.ts";
 import {
   bindConnection,
+  connectionId,
   connectionIdOf,
   connectTo,
   readConnectionAttempt,
@@ -101,6 +102,16 @@ describe("ConnectionBind", () => {
     expect((await bindConnection(wrong.client, id)).outcome).toBe(438);
     right.client.learnFrom(control.client);
     assertSuccess(await bindConnection(right.client, id), "ConnectionBind");
+  });
+
+  it("of another user may not bring that nonce along: it would be from wherever it says", async () => {
+    const { bench, control, id } = await openPending();
+    const stranger = bench.connect(BOB);
+    const { nonce } = await control.client.authentication();
+    const request = [connectionId(id ?? 0)];
+    expect((await stranger.client.request(METHOD.connectionBind, request, { nonce })).outcome).toBe(438);
+    expect((await stranger.client.request(METHOD.connectionBind, request)).outcome).toBe(441);
+    assertSuccess(await bindConnection(bench.connect().client, id), "ConnectionBind");
   });
 
   it("is accepted under the key of the allocation, whatever became of the secret", async () => {
