@@ -75,7 +75,7 @@ describe.skipIf(isMissing("chromium", "firefox-esr", "certutil", "namespaces"))(
       const pages: RawPage[] = [];
       for (const [i, { as, browser, nat, ...part }] of parts.entries()) {
         const side = sides[i] as Side;
-        side.home.setNat(nat);
+        if (nat !== undefined) side.home.setNat(nat);
         const tab = await (side.browsers.get(browser) as Browser).newTab();
         tabs.push(tab);
         pages.push(await RawPage.open(tab, site.url, `${as} in ${browser}`));

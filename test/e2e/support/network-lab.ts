@@ -45,7 +45,7 @@ export interface NattedServer extends Machine {
 export class NetworkLab {
   readonly #namespaces = new Namespaces();
   readonly #machines: string[] = [];
-  readonly #names = new Map([["localhost", "127.0.0.1"]]);
+  readonly #names = new Map<string, readonly string[]>([["localhost", ["127.0.0.1"]]]);
   readonly #internet: string;
   #hosts = 10;
 
@@ -109,9 +109,9 @@ export class NetworkLab {
     return { ...server, publicAddress: address, hairpinPackets };
   }
 
-  /** Gives a name an address, on every machine, for programs that are started afterwards. */
-  nameHost(name: string, address: string): void {
-    this.#names.set(name, address);
+  /** Gives a name its addresses, on every machine, for programs that are started afterwards. */
+  nameHost(name: string, ...addresses: readonly string[]): void {
+    this.#names.set(name, addresses);
     for (const machine of this.#machines) this.#writeNames(machine);
   }
 
@@ -129,7 +129,9 @@ export class NetworkLab {
 
   #writeNames(machine: string): void {
     // With its dot, too: so Chromium asks for the host of a STUN or TURN URL over UDP, and only for that.
-    const lines = [...this.#names].map(([name, address]) => `${address} ${name} ${name}.\n`);
+    const lines = [...this.#names].flatMap(([name, addresses]) =>
+      addresses.map((address) => `${address} ${name} ${name}.\n`),
+    );
     this.#namespaces.writeEtc(machine, "hosts", lines.join(""));
     // Nobody listens there: any other name is unknown at once, without the seconds of a resolver that never answers.
     this.#namespaces.writeEtc(machine, "resolv.conf", "nameserver 127.0.0.1\n");

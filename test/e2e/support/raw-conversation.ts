@@ -13,21 +13,22 @@ export type Name = Browser["name"];
 export interface Part extends Pick<RawCallOptions, "relayOnly" | "servers"> {
   readonly as: string;
   readonly browser: Name;
-  readonly nat: NatKind;
+  /** What it is behind; undefined: nothing. */
+  readonly nat: NatKind | undefined;
 }
 
 /** Told to use relays only. */
-export const relay = (browser: Name, nat: NatKind): Part => ({
+export const relay = (browser: Name, nat?: NatKind): Part => ({
   as: "relay only",
   ...{ browser, nat, relayOnly: true, servers: "all" },
 });
 /** It has a relay too, and so the relay knows its address. */
-export const known = (browser: Name, nat: NatKind): Part => ({
+export const known = (browser: Name, nat?: NatKind): Part => ({
   as: "known",
   ...{ browser, nat, relayOnly: false, servers: "all" },
 });
 /** It has STUN alone: its address is what it claims. */
-export const claimed = (browser: Name, nat: NatKind): Part => ({
+export const claimed = (browser: Name, nat?: NatKind): Part => ({
   as: "claimed",
   ...{ browser, nat, relayOnly: false, servers: "stun" },
 });

@@ -14,6 +14,8 @@ export interface TlsSiteOptions {
   /** Of its machine; with a domain after it, of the site. */
   readonly name?: string;
   readonly flags?: readonly string[];
+  /** It is reached over IPv6 as well. */
+  readonly dualStack?: boolean;
   /** Who trusts that one trusts this one. Default: an authority of its own. */
   readonly beside?: TlsSite;
 }
@@ -40,8 +42,8 @@ export class TlsSite {
   static async start(lab: NetworkLab, options: TlsSiteOptions = {}): Promise<TlsSite> {
     const name = options.name ?? "call";
     const host = `${name}.${DOMAIN}`;
-    const { prefix, publicAddress } = lab.addHost(name);
-    lab.nameHost(host, publicAddress);
+    const { prefix, address, address6 } = lab.addHost(name);
+    lab.nameHost(host, address, ...(options.dualStack ? [address6] : []));
     const folder = makeTempDir("authority");
     const authority =
       options.beside === undefined
