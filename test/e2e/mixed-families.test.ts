@@ -11,6 +11,8 @@ import { RawPage } from "./support/raw-page.ts";
 import { isMissing } from "./support/requirements.ts";
 import { TlsSite } from "./support/tls-site.ts";
 
+type Browsers = ReadonlyMap<Browser["name"], Browser>;
+
 /** How long a seat may outlive its page, and more. */
 const SEAT_MS = 20_000;
 
@@ -20,7 +22,7 @@ describe.skipIf(isMissing("chromium", "firefox-esr", "certutil", "namespaces"))(
     let lab: NetworkLab;
     let site: TlsSite;
     /** At home, and on the host. */
-    const sides: ReadonlyMap<Browser["name"], Browser>[] = [];
+    const sides: Browsers[] = [];
     const tabs: Tab[] = [];
     let rooms = 0;
 
@@ -66,7 +68,8 @@ describe.skipIf(isMissing("chromium", "firefox-esr", "certutil", "namespaces"))(
         const room = `room ${++rooms}`;
         const pages: RawPage[] = [];
         for (const [i, { as, browser, relayOnly, servers }] of [home, host].entries()) {
-          const tab = await (sides[i]?.get(browser) as Browser).newTab();
+          const browsers = sides[i] as Browsers;
+          const tab = await (browsers.get(browser) as Browser).newTab();
           tabs.push(tab);
           const page = await RawPage.open(tab, site.url, `${as} in ${browser}`);
           await page.join({ room, relayOnly, servers, trickle: true });
