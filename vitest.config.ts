@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 function project(
@@ -7,8 +8,12 @@ function project(
   return { test: { name, include: [`test/${name}/**/*.test.ts`], ...options } };
 }
 
+/** Many tests wait for sockets: one file at a time, which is all that vitest runs on two cores, leaves most of them idle. */
+const WORKERS = Math.max(3, availableParallelism());
+
 export default defineConfig({
   test: {
+    maxWorkers: WORKERS,
     projects: [
       project("unit"),
       project("conformance"),
