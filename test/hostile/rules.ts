@@ -9,10 +9,13 @@ import {
   type TransportAddress,
   withPort,
 } from "../../src/stun/address.ts";
-import { METHOD } from "../../src/stun/registry.ts";
+import { addressFamilyAttribute } from "../../src/stun/attributes.ts";
+import { ATTRIBUTE, METHOD } from "../../src/stun/registry.ts";
 import { allocate, assertSuccess, text } from "../conformance/checks.ts";
 import type { Rule, Target } from "../conformance/target.ts";
+import { tcpOf } from "../conformance/tcp-checks.ts";
 import { addressOf, deniedIpv4, deniedIpv6 } from "../support/denied-addresses.ts";
+import { allocateTcp, connectTo } from "../support/tcp-requests.ts";
 import type { TurnClient } from "../support/turn-client.ts";
 
 const SECTION = "RFC 8656 section 21.1; DESIGN section 5, deny list";
@@ -47,6 +50,21 @@ export const HOSTILE_SUITE: readonly Rule[] = [
     rfc: SECTION,
     needs: ["ipv6"],
     run: (target) => assertRefusedEverywhere(target, 6, deniedIpv6().filter(isNotOwn)),
+  },
+  {
+    id: "forms-refused-connect",
+    title: "every denied address, in every form, is refused with 403 by Connect too (CVE-2026-73212)",
+    rfc: "RFC 6062 section 5.2; DESIGN section 5, deny list",
+    needs: ["stream", "tcp-relay", "ipv6"],
+    async run(target) {
+      const client = await tcpOf(target).control(target.alice);
+      const both = [addressFamilyAttribute(ATTRIBUTE.additionalAddressFamily, 6)];
+      const { relayedAddresses, outcome } = await allocateTcp(client, both);
+      assert.deepEqual([outcome, relayedAddresses.map(({ family }) => family)], ["success", [4, 6]]);
+      for (const ip of [...deniedIpv4(), ...deniedIpv6().filter(isNotOwn)])
+        assert.equal((await connectTo(client, withPort(ip, 80))).outcome, 403, `Connect to ${formatIp(ip)}`);
+      assertSuccess(await client.refresh(), "Refresh after all that was refused");
+    },
   },
   {
     id: "forms-other-family",
