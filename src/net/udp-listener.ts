@@ -13,6 +13,7 @@ import { CHANNEL_DATA_HEADER_BYTES, writeChannelDataHeader } from "../turn/chann
 import type { ClientLink, DiscoveryCorner, LinkHolding } from "../turn/ports.ts";
 import type { TurnServer } from "../turn/turn-server.ts";
 import { bindListenerSocket, closeSocket, sendOrDrop } from "./dgram-socket.ts";
+import { LinksByPort } from "./links-by-port.ts";
 import { ownAddresses } from "./relay-addresses.ts";
 import type { UdpListenOptions } from "./udp-engine.ts";
 
@@ -88,7 +89,7 @@ class UdpLinkTable {
   readonly #socket: Socket;
   readonly #local: TransportAddress;
   readonly discovery: UdpListenOptions["discovery"];
-  readonly #byPort = new Map<number, UdpClientLink[]>();
+  readonly held = new LinksByPort<UdpClientLink>();
 
   constructor(socket: Socket, local: TransportAddress, discovery: UdpListenOptions["discovery"]) {
     this.discovery = discovery;
@@ -97,25 +98,13 @@ class UdpLinkTable {
   }
 
   linkOf(rinfo: RemoteInfo): UdpClientLink | undefined {
-    const onPort = this.#byPort.get(rinfo.port);
+    const onPort = this.held.at(rinfo.port);
     if (onPort !== undefined) {
       for (const link of onPort) if (link.remoteIp === rinfo.address) return link;
     }
     const ip = parseIp(rinfo.address);
     if (ip === undefined || rinfo.port === 0) return undefined;
     return new UdpClientLink(this, this.#socket, withPort(ip, rinfo.port), rinfo.address, this.#local);
-  }
-
-  add(link: UdpClientLink): void {
-    const onPort = this.#byPort.get(link.remote.port);
-    if (onPort === undefined) this.#byPort.set(link.remote.port, [link]);
-    else if (!onPort.includes(link)) onPort.push(link);
-  }
-
-  remove(link: UdpClientLink): void {
-    const rest = this.#byPort.get(link.remote.port)?.filter((other) => other !== link) ?? [];
-    if (rest.length === 0) this.#byPort.delete(link.remote.port);
-    else this.#byPort.set(link.remote.port, rest);
   }
 }
 
@@ -160,10 +149,10 @@ class UdpClientLink implements ClientLink {
   }
 
   retain(): void {
-    this.#table.add(this);
+    this.#table.held.add(this);
   }
 
   release(): void {
-    this.#table.remove(this);
+    this.#table.held.remove(this);
   }
 }

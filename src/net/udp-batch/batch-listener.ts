@@ -4,6 +4,7 @@ import { isUnspecified, type TransportAddress, withPort } from "../../stun/addre
 import { CHANNEL_DATA_HEADER_BYTES, writeChannelDataHeader } from "../../turn/channel-data.ts";
 import type { ClientLink, DiscoveryCorner, LinkHolding } from "../../turn/ports.ts";
 import { LISTENER_BUFFER_BYTES } from "../dgram-socket.ts";
+import { LinksByPort } from "../links-by-port.ts";
 import { ownAddresses } from "../relay-addresses.ts";
 import type { UdpListenOptions } from "../udp-engine.ts";
 import { MAX_LISTENER_ADDRESSES, type UdpListener } from "../udp-listener.ts";
@@ -76,7 +77,7 @@ class BatchLinkTable {
   readonly discovery: UdpListenOptions["discovery"];
   /** Set before the first packet. */
   socket: BatchSocket | undefined;
-  readonly #byPort = new Map<number, BatchClientLink[]>();
+  readonly held = new LinksByPort<BatchClientLink>();
 
   constructor(engine: BatchEngine, discovery: UdpListenOptions["discovery"]) {
     this.engine = engine;
@@ -87,24 +88,12 @@ class BatchLinkTable {
   linkOf(slot: number): BatchClientLink | undefined {
     const { arena } = this.engine;
     const port = arena.sourcePort(slot);
-    const onPort = this.#byPort.get(port);
+    const onPort = this.held.at(port);
     if (onPort !== undefined) {
       for (const link of onPort) if (arena.isFrom(slot, link.remote)) return link;
     }
     if (port === 0 || this.socket === undefined) return undefined;
     return new BatchClientLink(this, this.socket, arena.readSource(slot));
-  }
-
-  add(link: BatchClientLink): void {
-    const onPort = this.#byPort.get(link.remote.port);
-    if (onPort === undefined) this.#byPort.set(link.remote.port, [link]);
-    else if (!onPort.includes(link)) onPort.push(link);
-  }
-
-  remove(link: BatchClientLink): void {
-    const rest = this.#byPort.get(link.remote.port)?.filter((other) => other !== link) ?? [];
-    if (rest.length === 0) this.#byPort.delete(link.remote.port);
-    else this.#byPort.set(link.remote.port, rest);
   }
 }
 
@@ -142,10 +131,10 @@ class BatchClientLink implements ClientLink {
   }
 
   retain(): void {
-    this.#table.add(this);
+    this.#table.held.add(this);
   }
 
   release(): void {
-    this.#table.remove(this);
+    this.#table.held.remove(this);
   }
 }
