@@ -3,7 +3,6 @@
 import { createSocket } from "node:dgram";
 import { networkInterfaces } from "node:os";
 import {
-  formatIp,
   type IpAddress,
   type IpFamily,
   isLoopback,
@@ -71,9 +70,4 @@ function outgoingAddress(family: IpFamily): Promise<IpAddress | undefined> {
       finish(ip !== undefined && !isLoopback(ip) && !isUnspecified(ip) ? ip : undefined);
     });
   });
-}
-
-/** For messages: both addresses where they differ. */
-export function describeRelayAddress({ bindIp, relayedIp }: RelayAddress): string {
-  return sameIp(bindIp, relayedIp) ? formatIp(bindIp) : `${formatIp(relayedIp)} (here ${formatIp(bindIp)})`;
 }

@@ -71,7 +71,6 @@ export const IPV6_RECVERR = 25;
 export const IPV6_V6ONLY = 26;
 export const SOL_UDP = 17;
 export const UDP_SEGMENT = 103;
-export const MSG_TRUNC = 0x20;
 export const MSG_DONTWAIT = 0x40;
 export const MSG_ERRQUEUE = 0x2000;
 export const EPOLL_CLOEXEC = 0x80000;
