@@ -10,8 +10,8 @@ import { MemoryNetwork } from "../support/memory-network.ts";
 import { MemoryListener, MemoryRelayAllocator } from "../support/memory-relay.ts";
 import { TestCredentials } from "../support/test-credentials.ts";
 import { TurnClient } from "../support/turn-client.ts";
+import { createControls } from "./controls.ts";
 import { DEFAULT_LIMITS } from "./limits.ts";
-import { createRoomControls } from "./room-controls.ts";
 import {
   ALICE,
   BOB,
@@ -133,24 +133,9 @@ export function openMemoryTarget(
     serverAddress: (family) => withPort(SERVER[family], PORT),
     isFree: async (address) => network.isFree(address),
     endpointAt: async (ip) => peerAt(network.open(ip), PATIENCE_MS),
-    controls: {
-      ...createRoomControls(turn, credentials),
-      advance(seconds) {
-        nowMs += seconds * 1000;
-      },
-      sweep: () => turn.sweep(),
-      rotatePasswords: () => credentials.rotate(),
-      expireCredentials: () => credentials.expire(),
-      get allocationCount() {
-        return turn.allocationCount;
-      },
-      get drops() {
-        return turn.counters.drops;
-      },
-      get insidePackets() {
-        return turn.counters.insidePackets;
-      },
-    },
+    controls: createControls(turn, credentials, (seconds) => {
+      nowMs += seconds * 1000;
+    }),
     async close() {
       turn.close();
       if (failures.length > 0) throw new AggregateError(failures, "the relay met a defect of its own");

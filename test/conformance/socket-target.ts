@@ -21,8 +21,8 @@ import { type Endpoint, type PacketTransport, transportTo } from "../support/end
 import { TestCredentials } from "../support/test-credentials.ts";
 import { TurnClient } from "../support/turn-client.ts";
 import { isUdpAddressFree, openUdpEndpoint } from "../support/udp-endpoint.ts";
+import { createControls } from "./controls.ts";
 import { DEFAULT_LIMITS } from "./limits.ts";
-import { createRoomControls } from "./room-controls.ts";
 import { ALICE, BOB, CAROL, type Need, peerAt, REALM, type Target, type TargetSettings } from "./target.ts";
 import { createTcpPlaces, type TcpPlacesOptions } from "./tcp-places.ts";
 
@@ -92,7 +92,9 @@ export async function openSocketTarget(
   return {
     ...createPlaces(endpoints, serverAddress, transport.connect),
     ...(transport.stream && { tcp: createTcp(endpoints, serverAddress, transport.stream) }),
-    controls: createControls(turn, credentials),
+    controls: createControls(turn, credentials, () => {
+      throw new Error("the clock over sockets is the real one");
+    }),
     async close() {
       turn.close();
       await endpoints.closeAll();
@@ -116,27 +118,6 @@ function createTcp(
       peerIp: PEERS_IPV4[0],
       keep: endpoints.keep,
     });
-}
-
-function createControls(turn: TurnServer, credentials: TestCredentials): Target["controls"] {
-  return {
-    ...createRoomControls(turn, credentials),
-    advance() {
-      throw new Error("the clock over sockets is the real one");
-    },
-    sweep: () => turn.sweep(),
-    rotatePasswords: () => credentials.rotate(),
-    expireCredentials: () => credentials.expire(),
-    get allocationCount() {
-      return turn.allocationCount;
-    },
-    get drops() {
-      return turn.counters.drops;
-    },
-    get insidePackets() {
-      return turn.counters.insidePackets;
-    },
-  };
 }
 
 /** Clients and peers on loopback, for a server on this machine. */
