@@ -4,6 +4,7 @@
  */
 
 import type { Allocation } from "./allocation.ts";
+import type { BucketCells } from "./bucket-cells.ts";
 import type { DropReason, TurnUser } from "./ports.ts";
 import type { TurnCounters } from "./relay-state.ts";
 import { TokenBucket } from "./token-bucket.ts";
@@ -38,12 +39,15 @@ interface RoomBucket {
 
 export class Bandwidth {
   readonly #limits: BandwidthLimits;
+  readonly #cells: BucketCells | undefined;
   readonly #total: TokenBucket | undefined;
   /** By roomKey. */
   readonly #rooms = new Map<string, RoomBucket>();
 
-  constructor(limits: BandwidthLimits) {
+  /** With `cells`, other threads may take from its buckets; those for which there is no cell left are this thread's alone. */
+  constructor(limits: BandwidthLimits, cells?: BucketCells) {
     this.#limits = limits;
+    this.#cells = cells;
     this.#total = this.#bucket(limits.maxBitsPerSecond);
   }
 
@@ -63,6 +67,7 @@ export class Bandwidth {
   }
 
   forget(buckets: Buckets, { room }: TurnUser): void {
+    this.#giveBack(buckets.own);
     const entry = buckets.room && room && this.#rooms.get(room.roomKey);
     if (entry !== undefined) entry.allocations--;
   }
@@ -70,7 +75,9 @@ export class Bandwidth {
   /** A room's bucket outlives its last allocation until it is full again: a new allocation is no new burst. */
   sweep(nowMs: number): void {
     for (const [roomKey, { bucket, allocations }] of this.#rooms) {
-      if (allocations === 0 && bucket.isFull(nowMs)) this.#rooms.delete(roomKey);
+      if (allocations > 0 || !bucket.isFull(nowMs)) continue;
+      this.#rooms.delete(roomKey);
+      this.#giveBack(bucket);
     }
   }
 
@@ -89,7 +96,13 @@ export class Bandwidth {
     if (bitsPerSecond === 0) return undefined;
     const bytesPerSecond = bitsPerSecond / 8;
     const burstBytes = (bytesPerSecond / 1000) * this.#limits.bandwidthBurstMilliseconds;
-    return new TokenBucket(bytesPerSecond, Math.max(burstBytes, MIN_BURST_BYTES));
+    const index = this.#cells?.take();
+    const cells = index === undefined ? undefined : this.#cells?.cells;
+    return new TokenBucket(bytesPerSecond, Math.max(burstBytes, MIN_BURST_BYTES), cells, index);
+  }
+
+  #giveBack(bucket: TokenBucket | undefined): void {
+    if (bucket?.cellIndex !== undefined) this.#cells?.giveBack(bucket.cellIndex);
   }
 }
 
