@@ -16,7 +16,7 @@ const INTEGRITY_TYPES: Readonly<Record<IntegrityKind, number>> = {
 };
 /** Header and value of FINGERPRINT. */
 export const FINGERPRINT_BYTES = 8;
-const FINGERPRINT_XOR = 0x5354554e;
+export const FINGERPRINT_XOR = 0x5354554e;
 
 /** Header and value, not truncated. */
 export function integrityBytes(kind: IntegrityKind): number {

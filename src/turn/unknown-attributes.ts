@@ -30,11 +30,16 @@ const UNDERSTOOD: ReadonlySet<number> = new Set([
   ATTRIBUTE.unknownAttributes,
 ]);
 
+/** Whether a request with this one is refused. */
+export function isUnknownAttribute(type: number): boolean {
+  return isComprehensionRequired(type) && !UNDERSTOOD.has(type);
+}
+
 /** What a 420 names: the comprehension-required ones of a message that are not known, each once. */
 export function unknownAttributes(message: StunMessage): number[] {
   const unknown = new Set<number>();
   for (const { type } of message.attributes) {
-    if (isComprehensionRequired(type) && !UNDERSTOOD.has(type)) unknown.add(type);
+    if (isUnknownAttribute(type)) unknown.add(type);
   }
   return [...unknown];
 }
