@@ -4,6 +4,7 @@ import type { Config } from "./config/config.ts";
 import { CredentialBook, type CredentialSettings } from "./credentials/credential-book.ts";
 import { buildIceServers, type TurnPorts } from "./credentials/ice-servers.ts";
 import { roomUser } from "./credentials/turn-credentials.ts";
+import { poolIceServers } from "./credentials/turn-pool.ts";
 import { ownAddresses, type RelayAddress } from "./net/relay-addresses.ts";
 import { TcpRelaySockets } from "./net/tcp-relay-sockets.ts";
 import type { UdpEngine } from "./net/udp-engine.ts";
@@ -132,6 +133,8 @@ function createHub(
     issueIceServers({ peer, roomKey }, info) {
       const expiresAt = nowSeconds() + config.ttlSeconds;
       const credential = credentials.issue(roomUser(peer, roomKey), expiresAt);
+      if (config.turnUrls.length > 0)
+        return { iceServers: poolIceServers(config.turnUrls, roomKey, credential), expiresAt };
       const host = config.publicHost ?? info.host;
       const hostIsPublic = config.publicHost !== undefined;
       const iceServers = buildIceServers({ host, hostIsPublic, ports: turnPorts() }, credential);

@@ -65,11 +65,16 @@ export interface OpenPorts {
 const NOTHING: ListenResult = { listeners: [], failures: [] };
 const MAX_ADMIN_CONNECTIONS = 100;
 
+/** False: the servers of `turnUrls` serve instead. */
+export function hasOwnRelay({ turnUrls }: Pick<Config, "turnUrls">): boolean {
+  return turnUrls.length === 0;
+}
+
 /** Never rejects because of a port. */
 export async function openPorts(options: OpenPortsOptions): Promise<OpenPorts> {
   const { config, turnIsOpen } = options;
   const streams = createTurnStreams(options);
-  const turn = await listenTurn(options, streams);
+  const turn = hasOwnRelay(config) ? await listenTurn(options, streams) : NOTHING;
   const turnPort = turn.listeners[0]?.address.port ?? config.turnPort;
   const ports = { udp: turnPort, tcp: turnOverTcp(config) === "none" ? undefined : turnPort, tls: undefined };
   turnIsOpen(ports);
@@ -199,7 +204,7 @@ function siteOptions(
   const { limits } = config;
   return {
     http: { request: site, upgrade },
-    turn: streams,
+    turn: hasOwnRelay(config) ? streams : undefined,
     connections: connectionLimits(
       config,
       // Above the limits for WebSockets, which are answered: pages and their modules need connections too.

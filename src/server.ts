@@ -24,7 +24,7 @@ import { openUdpEngine, type UdpEngine, type UdpEngineName } from "./net/udp-eng
 import { waitUntil } from "./net/wait.ts";
 import { createLogger, type Logger, type LogLevel } from "./observe/logger.ts";
 import { createProxyLog } from "./observe/proxy-log.ts";
-import { openPorts, type PortAddresses } from "./open-ports.ts";
+import { hasOwnRelay, openPorts, type PortAddresses } from "./open-ports.ts";
 import { type CredentialChange, reloaded, withCredentials } from "./reload.ts";
 import type { RoomControl } from "./signaling/ports.ts";
 import { formatIp, type IpFamily } from "./stun/address.ts";
@@ -241,7 +241,9 @@ async function open(
   isReady: () => boolean,
 ): Promise<Running> {
   const assets = await loadStaticFiles(findPackageRoot(import.meta.url));
-  const relayAddresses = await findRelayAddresses(config.hosts, config.externalIps);
+  const relayAddresses = hasOwnRelay(config)
+    ? await findRelayAddresses(config.hosts, config.externalIps)
+    : [];
   let turnPorts: TurnPorts = { udp: config.turnPort, tcp: undefined, tls: undefined };
   const { authorize } = hooks;
   const failed = (error: unknown) => logger.error({ err: error }, "the server met a defect");

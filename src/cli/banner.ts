@@ -12,6 +12,9 @@ export interface BannerFacts {
   readonly udpEngine: UdpEngineChoice | undefined;
 }
 
+/** What the relays of others cannot know: who is in a room, and until when. */
+const LOST_WITH_OTHERS =
+  "no closed relay: they relay to whomever their own rules let; and no relay that ends with its call: an allocation lives as long as its client refreshes it";
 const SHORT_SECRET = 16;
 /** How the secret of config.example.json begins, which everybody can read. */
 const PLACEHOLDER = "replace-this";
@@ -47,12 +50,15 @@ function addressLines({ config, addresses, udpEngine }: BannerFacts): [string, s
   const transports = turnOverTcp(config) === "none" ? "udp" : "udp, tcp";
   lines.push(
     ...listing("STUN, TURN", transports, addresses.turn),
-    ...listing("TURN, TLS", "tcp", addresses.tls),
+    ...(config.turnUrls.length > 0 ? [] : listing("TURN, TLS", "tcp", addresses.tls)),
+    ...config.turnUrls.map((url, index): [string, string] => [index === 0 ? "TURN pool" : "", url]),
   );
+  if (config.turnUrls.length > 0) lines.push(["", LOST_WITH_OTHERS]);
   for (const { bound, relayed } of addresses.relay) {
     lines.push(["relay", `udp ${relayed}${bound === relayed ? "" : ` (here ${bound})`} ports ${min}-${max}`]);
   }
-  if (udpEngine !== undefined) lines.push(["UDP engine", `${udpEngine.name}: ${udpEngine.why}`]);
+  if (udpEngine !== undefined && config.turnUrls.length === 0)
+    lines.push(["UDP engine", `${udpEngine.name}: ${udpEngine.why}`]);
   lines.push(
     ...addresses.admin.map((one): [string, string] => ["admin", `http://${authority(one)}/metrics`]),
   );

@@ -3,8 +3,9 @@
 import type { Config } from "../config/config.ts";
 import { ConfigError, type ConfigIssue } from "../config/config-error.ts";
 import { turnOverTcp } from "../config/turn-over-tcp.ts";
-import { buildIceServers } from "../credentials/ice-servers.ts";
-import { isRoomUser, issueCredential } from "../credentials/turn-credentials.ts";
+import { buildIceServers, type IceServer } from "../credentials/ice-servers.ts";
+import { type Credential, isRoomUser, issueCredential } from "../credentials/turn-credentials.ts";
+import { poolIceServers } from "../credentials/turn-pool.ts";
 import { formatIp } from "../stun/address.ts";
 import { createCommand, type OwnFlag, readCommandLine } from "./flags.ts";
 import { loadFor } from "./load.ts";
@@ -34,6 +35,15 @@ export function credentials(args: readonly string[], terminal: Terminal): number
 
   const expiresAt = Math.floor(Date.now() / 1000) + config.ttlSeconds;
   const credential = issueCredential(secret, name, expiresAt);
+  const iceServers =
+    config.turnUrls.length > 0
+      ? poolIceServers(config.turnUrls, name, credential)
+      : ownIceServers(config, credential, terminal);
+  terminal.print(JSON.stringify({ ...credential, expiresAt, iceServers }, undefined, 2));
+  return 0;
+}
+
+function ownIceServers(config: Config, credential: Credential, terminal: Terminal): IceServer[] {
   const { turnPort, tls, publicHost } = config;
   const ports = {
     udp: turnPort,
@@ -41,9 +51,7 @@ export function credentials(args: readonly string[], terminal: Terminal): number
     tls: tls?.port === 0 ? undefined : tls?.port,
   };
   const hostIsPublic = publicHost !== undefined;
-  const iceServers = buildIceServers({ host: hostOf(config, terminal), hostIsPublic, ports }, credential);
-  terminal.print(JSON.stringify({ ...credential, expiresAt, iceServers }, undefined, 2));
-  return 0;
+  return buildIceServers({ host: hostOf(config, terminal), hostIsPublic, ports }, credential);
 }
 
 function problems({ secretIsRandom, turnPort }: Config, name: string): ConfigIssue[] {

@@ -21,6 +21,8 @@ export interface Config {
   /** "auto": the batched engine where it can be had, else `dgram`. */
   readonly udpEngine: "auto" | "batch" | "dgram";
   readonly realm: string;
+  /** STUN and TURN servers that share our secret and serve instead of our own relay, which is not opened then. */
+  readonly turnUrls: readonly string[];
   /** Newest first; never empty: with none configured there is a random one for the run (`secretIsRandom`). */
   readonly secrets: readonly string[];
   readonly secretIsRandom: boolean;

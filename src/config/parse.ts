@@ -127,6 +127,11 @@ function crossCheck(input: ConfigInput, locate: Locate): ConfigIssue[] {
     if (isSame && !told.has(key)) add(key, `is the same port as ${other}`);
     if (isSame) told.add(key);
   }
+  if (isNotEmpty(input.turnUrls) && !isNotEmpty(input.secrets))
+    add(
+      "secrets",
+      "is missing; the servers of turnUrls take credentials that are signed with a secret they share",
+    );
   return [...issues, ...loopbackOutside(input, locate), ...discoveryIssues(input, locate)];
 }
 
@@ -169,6 +174,10 @@ function discoveryIssues(input: ConfigInput, locate: Locate): ConfigIssue[] {
       );
   }
   return issues;
+}
+
+function isNotEmpty(list: unknown): boolean {
+  return Array.isArray(list) && list.length > 0;
 }
 
 function parsedIp(value: unknown): IpAddress | undefined {

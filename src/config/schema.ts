@@ -22,6 +22,7 @@ import {
   secret,
   text,
   toggle,
+  turnUrl,
   user,
   whole,
   words,
@@ -265,6 +266,13 @@ export const schema = z.strictObject(
       name: "user",
       about: "static TURN user, for clients that do not join a room",
       secret: true,
+    }),
+    turnUrls: setting(list(turnUrl()).default([]), {
+      group: "TURN",
+      value: "url",
+      name: "turnUrl",
+      about:
+        "a TURN server with the same secret (coturn: static-auth-secret) that serves instead of our own relay; several: each room has one",
     }),
     ttlSeconds: setting(whole(60, 7 * 86_400).default(3600), {
       group: "TURN",

@@ -97,6 +97,17 @@ export const origin = () =>
     return isOrigin ? url.origin : undefined;
   }, "must be an origin like https://app.example, without a path");
 
+const TURN_URL =
+  /^(stuns?|turns?):(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::([0-9]{1,5}))?(\?transport=(?:udp|tcp))?$/;
+
+/** As `RTCIceServer.urls` takes it (RFC 7064, RFC 7065). */
+export const turnUrl = () =>
+  text((value) => {
+    const [, scheme = "", host = "", port, transport] = TURN_URL.exec(value) ?? [];
+    if (host === "" || (port !== undefined && (Number(port) < 1 || Number(port) > 65_535))) return undefined;
+    return scheme.startsWith("stun") && transport !== undefined ? undefined : value;
+  }, "must be a URL like turn:turn.example.com:3478?transport=udp, turns:turn.example.com:443 or stun:…");
+
 /** Fails where two addresses of one family are given. */
 export function onePerFamily(ips: readonly IpAddress[]): boolean {
   return new Set(ips.map(({ family }) => family)).size === ips.length;

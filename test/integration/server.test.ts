@@ -55,6 +55,19 @@ async function statusOf(addresses: ServerAddresses, what: "http" | "admin", path
   return response.status;
 }
 
+test("with the relays of others none of our own is open, and members get theirs", async () => {
+  const turnUrls = ["turn:one.example:3478", "turn:two.example:3478"];
+  const addresses = await start(testConfig({ turnUrls }));
+  expect(addresses.turn).toEqual([]);
+  expect(addresses.relay).toEqual([]);
+  const [ann, bob] = [await openClient(addresses), await openClient(addresses)];
+  const ofAnn = (await ann.join("blue-fox")).iceServers;
+  const ofBob = (await bob.join("blue-fox")).iceServers;
+  expect(ofAnn.flatMap(({ urls }) => urls).sort()).toEqual(turnUrls);
+  expect(ofBob.map(({ urls }) => urls)).toEqual(ofAnn.map(({ urls }) => urls));
+  expect(ofAnn[0]?.username).not.toBe(ofBob[0]?.username);
+});
+
 /** Ports that somebody else holds. */
 async function occupyTcp(): Promise<number> {
   const server = createTcpServer();

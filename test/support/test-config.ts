@@ -48,6 +48,7 @@ const CONFIG: Config = {
   realm: "turnpike.test",
   secrets: ["the secret of the tests"],
   secretIsRandom: false,
+  turnUrls: [],
   users: [],
   ttlSeconds: 3600,
   roomSize: 2,

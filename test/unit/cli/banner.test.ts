@@ -139,6 +139,20 @@ test.each([
   },
 );
 
+test("with the relays of others, what is lost is told beside them", () => {
+  const turnUrls = ["turn:one.example:3478", "turn:two.example:3478"];
+  const { where } = banner({ secrets: [SECRET], turnUrls }, { turn: [], relay: [] });
+  expect(where).toEqual([
+    "page http://localhost:8080/",
+    "signaling ws://localhost:8080/signal",
+    "http tcp 0.0.0.0:8080, [::]:8080",
+    "TURN pool turn:one.example:3478",
+    "turn:two.example:3478",
+    expect.stringMatching(/^no closed relay: .*; and no relay that ends with its call/),
+    "admin http://127.0.0.1:9090/metrics",
+  ]);
+});
+
 describe("secrets and switches", () => {
   test("--dev is told of", () => {
     expect(banner({ secrets: [SECRET], dev: true }).missing.at(-1)).toMatch(/^--dev is on/);

@@ -38,6 +38,11 @@ function verifierAt(nowSeconds: number, secrets = [SECRET]) {
 }
 
 describe("turnpike credentials prints", () => {
+  test("the servers of --turn-url where those serve instead of our own", async () => {
+    const { iceServers } = await print(["--turn-url", "turn:one.example:3478"]);
+    expect(iceServers.flatMap(({ urls }) => urls)).toEqual(["turn:one.example:3478"]);
+  });
+
   test("what the server's verifier takes until it expires", async () => {
     const before = Math.floor(Date.now() / 1000);
     const { username, credential, expiresAt } = await print(["--name", "alice", "--ttl", "600"]);

@@ -52,6 +52,36 @@ describe("with nothing said", () => {
   });
 });
 
+describe("TURN servers of others", () => {
+  const turnUrls = ["turn:a.example:3478?transport=udp", "turns:[2001:db8::1]", "stun:a.example"];
+
+  test("are taken as they are written", () => {
+    expect(parse({ turnUrls, secrets: ["shared"] }).turnUrls).toEqual(turnUrls);
+  });
+
+  test("need a secret that they share", () => {
+    expectErrors({ turnUrls }, [
+      "secrets: is missing; the servers of turnUrls take credentials that are signed with a secret they share",
+    ]);
+  });
+
+  test.each([
+    "a.example",
+    "http://a.example",
+    "turn:a.example:0",
+    "turn:a.example:65536",
+    "turn:",
+    "turn:a b",
+    "stun:a.example?transport=udp",
+    "turn://a.example",
+    "turn:a.example?transport=tls",
+  ])("%s is none", (url) => {
+    expectErrors({ turnUrls: [url], secrets: ["shared"] }, [
+      `turnUrls[0] ${JSON.stringify(url)}: must be a URL like turn:turn.example.com:3478?transport=udp, turns:turn.example.com:443 or stun:…`,
+    ]);
+  });
+});
+
 describe("what is said", () => {
   test("wins over the defaults", () => {
     const config = parse({
