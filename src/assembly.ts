@@ -27,6 +27,7 @@ export type Authorize = NonNullable<HubPorts["authorize"]>;
 export interface AssemblyOptions {
   readonly config: Config;
   readonly authorize: Authorize | undefined;
+  readonly otherNodeUrl: (() => string | undefined) | undefined;
   readonly logger: Logger;
   readonly relayAddresses: readonly RelayAddress[];
   readonly udpEngine: UdpEngine;
@@ -123,7 +124,7 @@ function createRelay(
 }
 
 function createHub(
-  { config, authorize, turnPorts }: AssemblyOptions,
+  { config, authorize, otherNodeUrl, turnPorts }: AssemblyOptions,
   events: SignalingEvents,
   turn: TurnServer,
   credentials: CredentialBook,
@@ -143,6 +144,7 @@ function createHub(
     iceSignalled: (from, to, ice) => turn.iceSignalled(from, to, ice),
     lastRelayedAt: (member) => turn.lastRelayedAtMs(roomUser(member.peer, member.roomKey), member),
     ...(authorize !== undefined && { authorize }),
+    ...(otherNodeUrl !== undefined && { otherNodeUrl }),
     events,
   };
   return new Hub({ ...config, ...config.limits }, ports);

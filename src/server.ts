@@ -3,25 +3,26 @@
  * their ports, and here they live and end.
  *
  *   idle ── start ──► starting ──► running ── close ──► closing ──► closed
- *     ▲                  │ a port could not be opened
- *     └──────────────────┘
+ *     ▲                  │ a port       └─ drain: no new calls; `close` when the running ones are over
+ *     └──────────────────┘ could not be opened
  */
 
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from "node:http";
 import type { Server as HttpsServer } from "node:https";
-import { type Assembly, type Authorize, assemble } from "./assembly.ts";
+import { type Authorize, assemble } from "./assembly.ts";
 import type { Config } from "./config/config.ts";
 import type { TurnPorts } from "./credentials/ice-servers.ts";
+import { beginDrain, callsEnd, type Endable, shutDown } from "./ending.ts";
+import type { DrainStatus } from "./net/admin-drain.ts";
 import { createAdminHandler } from "./net/admin-server.ts";
 import { attachUpgrade } from "./net/attach.ts";
 import { createRequestHandler, handleSdkRequest } from "./net/http-routes.ts";
-import { closeListeners, ListenError, type Listener } from "./net/listen.ts";
+import { closeListeners, ListenError } from "./net/listen.ts";
 import { findRelayAddresses, type RelayAddress } from "./net/relay-addresses.ts";
 import { probeRelayPorts } from "./net/relay-probe.ts";
 import { findPackageRoot, loadStaticFiles, type StaticFiles } from "./net/static-files.ts";
-import { type Sweeper, startSweeper } from "./net/sweeper.ts";
-import { openUdpEngine, type UdpEngine, type UdpEngineName } from "./net/udp-engine.ts";
-import { waitUntil } from "./net/wait.ts";
+import { startSweeper } from "./net/sweeper.ts";
+import { openUdpEngine, type UdpEngineName } from "./net/udp-engine.ts";
 import { createLogger, type Logger, type LogLevel } from "./observe/logger.ts";
 import { createProxyLog } from "./observe/proxy-log.ts";
 import { hasOwnRelay, openPorts, type PortAddresses } from "./open-ports.ts";
@@ -39,6 +40,8 @@ export interface ServerHooks {
   readonly server?: HttpServer | HttpsServer | undefined;
   /** Says who may join which room. */
   readonly authorize?: Authorize | undefined;
+  /** While this server drains: the URL of another one that takes new calls. */
+  readonly otherNodeUrl?: (() => string | undefined) | undefined;
   /** Default: JSON lines on stderr, from `logLevel` on. */
   readonly logger?: Logger | undefined;
   /** Default true: open the admin port. */
@@ -69,6 +72,11 @@ export interface TurnpikeServer {
    * closed cannot be started again.
    */
   close(): Promise<void>;
+  /**
+   * Takes no new calls and lets the running ones go on, for `drainSeconds` at most; then closes, as `close` does, and resolves. Members
+   * are told (`go-away`), `/readyz` says 503. `url`: where to go instead. Idempotent; `close` cuts it short.
+   */
+  drain(url?: string): Promise<void>;
   /** Undefined unless the server is running. */
   readonly addresses: ServerAddresses | undefined;
   /**
@@ -94,14 +102,9 @@ export class ServerStateError extends Error {
   }
 }
 
-interface Running {
-  readonly assembly: Assembly;
+interface Running extends Endable {
   readonly assets: StaticFiles;
   readonly addresses: ServerAddresses;
-  readonly listeners: readonly Listener[];
-  readonly udpEngine: UdpEngine;
-  readonly sweeper: Sweeper;
-  readonly detach: () => void;
 }
 
 type State =
@@ -111,13 +114,12 @@ type State =
   | { readonly name: "closing"; readonly done: Promise<void> }
   | { readonly name: "closed"; readonly done: Promise<void> };
 
-/** Of the shutdown's time, what is kept for closing WebSockets in order; at most half of it. */
-const CLOSE_HANDSHAKE_MS = 1000;
-
 const NO_ROOMS: RoomControl = { members: () => undefined, kick: () => false, closeRoom: () => false };
 
 /** What only our own command line uses. */
 export interface ReloadableServer extends TurnpikeServer {
+  /** Resolves when the server is closed, whoever wanted it. */
+  readonly ended: Promise<void>;
   /**
    * Takes over what can be changed while the server runs, and names in the log what needs a restart. Where `load` throws a
    * `ConfigError`, each error is logged and nothing changes.
@@ -134,7 +136,10 @@ class ServerLifecycle implements ReloadableServer {
   readonly #hooks: ServerHooks;
   readonly #logger: Logger;
   readonly #setLogLevel: (level: LogLevel) => void;
+  readonly ended: Promise<void>;
+  #tellEnded: () => void = () => undefined;
   #state: State = { name: "idle" };
+  #drained: Promise<void> | undefined;
 
   constructor(config: Config, hooks: ServerHooks) {
     this.#config = config;
@@ -142,6 +147,9 @@ class ServerLifecycle implements ReloadableServer {
     const { logger, setLevel } = loggerOf(config, hooks);
     this.#logger = logger;
     this.#setLogLevel = setLevel;
+    this.ended = new Promise((resolve) => {
+      this.#tellEnded = resolve;
+    });
   }
 
   get addresses(): ServerAddresses | undefined {
@@ -161,9 +169,12 @@ class ServerLifecycle implements ReloadableServer {
   async start(): Promise<ServerAddresses> {
     if (this.#state.name !== "idle")
       throw new ServerStateError(`cannot start: the server is ${this.#state.name}`);
-    const isReady = () => this.#state.name === "running";
     const config = this.#config;
-    const opening = open(config, this.#hooks, this.#logger, isReady);
+    const opening = open(config, this.#hooks, this.#logger, {
+      isReady: () => this.#state.name === "running" && this.#drained === undefined,
+      isDraining: () => this.#drained !== undefined || this.#state.name === "closing",
+      drain: (url) => this.#drainForAdmin(url),
+    });
     this.#state = { name: "starting", opening };
     try {
       const running = await opening;
@@ -182,9 +193,16 @@ class ServerLifecycle implements ReloadableServer {
     if (state.name === "closing" || state.name === "closed") return state.done;
     const done = this.#end(state).then(() => {
       this.#state = { name: "closed", done };
+      this.#tellEnded();
     });
     this.#state = { name: "closing", done };
     return done;
+  }
+
+  drain(url?: string): Promise<void> {
+    if (this.#state.name !== "running") return this.close();
+    this.#drained ??= this.#drain(this.#state, url);
+    return this.#drained;
   }
 
   changeCredentials(change: CredentialChange): void {
@@ -205,6 +223,21 @@ class ServerLifecycle implements ReloadableServer {
     if (config.logLevel !== logLevel) this.#setLogLevel(config.logLevel);
     const hasCredentials = config.secrets === secrets && config.users === users;
     if (!hasCredentials && this.#state.name === "running") this.#state.assembly.changeCredentials(config);
+  }
+
+  async #drain(running: Running, url: string | undefined): Promise<void> {
+    const { drainSeconds } = this.#config;
+    beginDrain(running, drainSeconds, url);
+    this.#logger.info({ drainSeconds, ...countsOf(running) }, "draining: no new calls, running ones go on");
+    await callsEnd(running, drainSeconds * 1000, () => this.#state.name !== "running");
+    this.#logger.info(countsOf(running), "the drain is over");
+    await this.close();
+  }
+
+  #drainForAdmin(url: string | undefined): DrainStatus {
+    const status = { graceSeconds: this.#config.drainSeconds, rooms: 0, members: 0, allocations: 0 };
+    this.drain(url).catch((error: unknown) => this.#logger.error({ err: error }, "the drain met a defect"));
+    return this.#state.name === "running" ? { ...status, ...countsOf(this.#state) } : status;
   }
 
   /** `close` may come while `start` waits. */
@@ -233,24 +266,37 @@ function loggerOf(config: Config, hooks: ServerHooks): { logger: Logger; setLeve
   return { logger, setLevel };
 }
 
+function countsOf({ assembly: { hub, turn } }: Endable): Omit<DrainStatus, "graceSeconds"> {
+  const { rooms, members } = hub.stats;
+  return { rooms, members, allocations: turn.allocationCount };
+}
+
+/** What the ports ask of the server's life, and may do to it. */
+interface Life {
+  readonly isReady: () => boolean;
+  readonly isDraining: () => boolean;
+  readonly drain: (url: string | undefined) => DrainStatus;
+}
+
 /** Opens everything or, with a `ListenError` for every port that failed, nothing. */
 async function open(
   config: Config,
   hooks: ServerHooks,
   logger: Logger,
-  isReady: () => boolean,
+  { isReady, isDraining, drain }: Life,
 ): Promise<Running> {
   const assets = await loadStaticFiles(findPackageRoot(import.meta.url));
   const relayAddresses = hasOwnRelay(config)
     ? await findRelayAddresses(config.hosts, config.externalIps)
     : [];
   let turnPorts: TurnPorts = { udp: config.turnPort, tcp: undefined, tls: undefined };
-  const { authorize } = hooks;
+  const { authorize, otherNodeUrl } = hooks;
   const failed = (error: unknown) => logger.error({ err: error }, "the server met a defect");
   const udpEngine = await openUdpEngine(config.udpEngine, failed);
   const assembly = assemble({
     config,
     authorize,
+    otherNodeUrl,
     logger,
     relayAddresses,
     udpEngine,
@@ -270,7 +316,7 @@ async function open(
     admin:
       hooks.admin === false
         ? undefined
-        : createAdminHandler({ isReady, renderMetrics: metrics.render, rooms: hub, failed }),
+        : createAdminHandler({ isReady, renderMetrics: metrics.render, rooms: hub, drain, failed }),
     failed,
     proxyHeaderRefused: createProxyLog(logger, () => performance.now()),
     certificateChanged: () => logger.info({}, "the certificate was read again, and is in use"),
@@ -287,6 +333,7 @@ async function open(
   }
   metrics.watchTurnConnections(ports.turnConnections);
   metrics.watchSendErrors(udpEngine.sendErrors);
+  metrics.watchDraining(isDraining);
   return {
     assembly,
     assets,
@@ -300,23 +347,4 @@ async function open(
 
 function toRelayedAddress({ bindIp, relayedIp }: RelayAddress): RelayedAddress {
   return { bound: formatIp(bindIp), relayed: formatIp(relayedIp), family: bindIp.family };
-}
-
-/** Members hear of it first and have time to go; what is left at the bound is cut. */
-async function shutDown(running: Running, boundMs: number): Promise<void> {
-  const { hub, endpoint, turn } = running.assembly;
-  const handshakeMs = Math.min(CLOSE_HANDSHAKE_MS, boundMs / 2);
-  const graceMs = boundMs - handshakeMs;
-  hub.goAway(Math.floor(graceMs / 1000));
-  // A seat whose member is away waits for a socket that would not find us any more.
-  await waitUntil(() => hub.stats.members === 0 || endpoint.size === 0, graceMs);
-  hub.closeAllRooms("shutdown");
-  endpoint.closeAll(1001, "server is shutting down");
-  await waitUntil(() => endpoint.size === 0, handshakeMs);
-  endpoint.terminateAll();
-  running.detach();
-  running.sweeper.close();
-  turn.close();
-  await closeListeners(running.listeners);
-  await running.udpEngine.close();
 }

@@ -1,4 +1,4 @@
-/** `turnpike serve`: starts the server and runs until SIGTERM or SIGINT; SIGHUP reads the configuration again. */
+/** `turnpike serve`: runs until SIGTERM or SIGINT, or until it has drained (SIGUSR2); SIGHUP reads the configuration again. */
 
 import { createServer, ListenError, UdpEngineError } from "../server.ts";
 import { bannerLines } from "./banner.ts";
@@ -15,6 +15,9 @@ Commands:
   turnpike [serve]       starts the server (this help)
   turnpike credentials   prints TURN credentials and iceServers as JSON
   turnpike check-config  exit code 1 and every error, with its place
+
+Signals: SIGTERM and SIGINT end it (again: at once), SIGUSR2 drains it: no new calls, and it ends when the running ones have.
+SIGHUP reads the configuration again.
 
 Every flag is also an environment variable (TURNPIKE_HTTP_PORT) and a key of the file (httpPort); limits stand in
 "limits". Flags win over environment, environment over file. Lists: --host A B, or --host A --host B.
@@ -33,7 +36,15 @@ export async function serve(args: readonly string[], terminal: Terminal): Promis
   const load = () => loadFor(commandLine, terminal, inspectTlsFiles);
   const config = load();
   const server = createServer(config);
-  const ended = untilSignal(() => server.reload(load));
+  const ended = untilSignal({
+    onHangup: () => server.reload(load),
+    onDrain() {
+      terminal.print(
+        `Turnpike drains: no new calls, for ${config.drainSeconds} s at most. SIGTERM to end sooner.`,
+      );
+      void server.drain();
+    },
+  });
   try {
     const addresses = await server.start();
     for (const line of bannerLines({ version, config, addresses, udpEngine: server.udpEngine }))
@@ -48,8 +59,9 @@ export async function serve(args: readonly string[], terminal: Terminal): Promis
     terminal.complain(describeFailures(error.failures).join("\n"));
     return 1;
   }
-  await ended.signal;
-  terminal.print("Turnpike ends: members are told, calls may finish. Once more to end at once.");
+  const why = await Promise.race([ended.signal.then(() => "signal"), server.ended.then(() => "drained")]);
+  if (why === "signal")
+    terminal.print("Turnpike ends: members are told, calls may finish. Once more to end at once.");
   await server.close();
   ended.forget();
   return 0;

@@ -59,6 +59,8 @@ export interface Config {
   readonly allowedOrigins: readonly string[];
   /** How long SIGTERM lets members go before sockets are cut. */
   readonly shutdownSeconds: number;
+  /** How long a drain lets running calls go on. */
+  readonly drainSeconds: number;
   readonly limits: ConfigLimits;
 }
 

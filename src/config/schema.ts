@@ -367,6 +367,11 @@ export const schema = z.strictObject(
       value: "seconds",
       about: "how long SIGTERM lets members go before their sockets are cut",
     }),
+    drainSeconds: setting(whole(1, 7 * 86_400).default(3600), {
+      group: "Operation",
+      value: "seconds",
+      about: "how long SIGUSR2 lets running calls go on before SIGTERM's way; an hour outlasts most calls",
+    }),
     limits: limits.prefault({}),
   },
   { error: "must be an object with settings" },

@@ -1,43 +1,24 @@
 /**
- * Rooms from the admin port, for machines of the operator. JSON out, nothing in: no body is read.
+ * Rooms from the admin port, for machines of the operator.
  *
  *   GET    /rooms/ROOM                 who is in it
  *   DELETE /rooms/ROOM                 ends it for everybody
  *   DELETE /rooms/ROOM/members/PEER    takes one member out; ?reason= is what it is told
- *
- * No browser may call this. DELETE is never sent to another origin without a preflight, which gets no leave here; a request that names
- * an origin is refused; and so is a Host that could be a public name, by which a page could have led its visitor here (DNS rebinding).
  */
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { RoomControl } from "../signaling/ports.ts";
-import { parseIp } from "../stun/address.ts";
-import { pathOf, sendText } from "./http-routes.ts";
+import { isForOperator, sendError, sendJson, sendNotAllowed } from "./admin-answers.ts";
+import { pathOf } from "./http-routes.ts";
 
 const PREFIX = "/rooms/";
 const DEFAULT_REASON = "taken out by the operator";
 const REASON = /^[^\p{Cc}\p{Cs}]{1,200}$/u;
 
-const STATUS = {
-  "bad-request": 400,
-  "not-for-browsers": 403,
-  "room-not-found": 404,
-  "peer-not-found": 404,
-  "not-found": 404,
-  "method-not-allowed": 405,
-} as const;
-
 /** False: the path is not one of these, and nothing was answered. */
 export function handleRooms(request: IncomingMessage, response: ServerResponse, rooms: RoomControl): boolean {
   if (!pathOf(request).startsWith(PREFIX)) return false;
-  response.setHeader("x-content-type-options", "nosniff");
-  // A body is not read.
-  if (request.method !== "GET") response.setHeader("connection", "close");
-  if (!isForUs(request)) {
-    const message = "not from a browser, and by address or a name without dots (curl -H 'Host: localhost')";
-    sendError(response, "not-for-browsers", message);
-    return true;
-  }
+  if (!isForOperator(request, response)) return true;
   const steps = pathOf(request).slice(PREFIX.length).split("/").map(decoded);
   const [room, members, peer] = steps;
   if (room === undefined || room === "" || steps.includes(undefined)) {
@@ -84,30 +65,10 @@ function answerMember(
   sendJson(response, 200, { room, peer, kicked: true });
 }
 
-function isForUs({ headers }: IncomingMessage): boolean {
-  if (headers.origin !== undefined || headers["sec-fetch-site"] !== undefined) return false;
-  const [, bracketed, plain] = /^(?:\[([^\]]*)\]|([^:]*))(?::[0-9]*)?$/.exec(headers.host ?? "") ?? [];
-  const name = bracketed ?? plain ?? "";
-  return parseIp(name) !== undefined || /^[A-Za-z0-9_-]+$/.test(name);
-}
-
 function decoded(step: string): string | undefined {
   try {
     return decodeURIComponent(step);
   } catch {
     return undefined;
   }
-}
-
-function sendNotAllowed(response: ServerResponse, allow: string): void {
-  response.setHeader("allow", allow);
-  sendError(response, "method-not-allowed", `only ${allow}`);
-}
-
-function sendError(response: ServerResponse, code: keyof typeof STATUS, message: string): void {
-  sendJson(response, STATUS[code], { error: { code, message } });
-}
-
-function sendJson(response: ServerResponse, status: number, body: unknown): void {
-  sendText(response, status, `${JSON.stringify(body)}\n`, { "content-type": "application/json" });
 }

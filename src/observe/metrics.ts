@@ -12,6 +12,7 @@ import {
   registerTurnConnections,
 } from "./relay-metrics.ts";
 import {
+  registerDraining,
   registerSignalingEvents,
   registerSignalingTotals,
   type SignalingTotals,
@@ -26,6 +27,8 @@ export interface Metrics {
   watchTurnConnections(open: Readonly<Record<"tcp" | "tls", number>>): void;
   /** And the packets that the system did not take, by the error's name; once per server. */
   watchSendErrors(counts: ReadonlyMap<string, number>): void;
+  /** And whether the server drains; once per server. */
+  watchDraining(isDraining: () => boolean): void;
   /** The metrics page in the Prometheus text format. */
   render(): Promise<{ readonly contentType: string; readonly text: string }>;
 }
@@ -42,6 +45,7 @@ export function createMetrics(): Metrics {
     },
     watchTurnConnections: (open) => registerTurnConnections(registry, open),
     watchSendErrors: (counts) => registerSendErrors(registry, counts),
+    watchDraining: (isDraining) => registerDraining(registry, isDraining),
     async render() {
       return { contentType: registry.contentType, text: await registry.metrics() };
     },

@@ -77,3 +77,14 @@ export function registerSignalingTotals(registry: Registry, totals: () => Signal
     },
   });
 }
+
+export function registerDraining(registry: Registry, isDraining: () => boolean): void {
+  new Gauge({
+    name: "turnpike_draining",
+    help: "1 while the server takes no new calls, because it drains or ends.",
+    registers: [registry],
+    collect() {
+      this.set(isDraining() ? 1 : 0);
+    },
+  });
+}

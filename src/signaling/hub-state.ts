@@ -50,6 +50,8 @@ export interface HubState {
   readonly lost: ClientConnection[];
   /** Set by `goAway`: nobody new is let in. */
   draining: boolean;
+  /** Where `goAway` sends everybody instead; undefined: the port is asked. */
+  elsewhere: string | undefined;
 }
 
 /** Calls an observer; what it throws goes to `failed` and no further. */

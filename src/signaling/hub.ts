@@ -6,6 +6,7 @@
 import { AddressCounts, addressKey } from "./address-counts.ts";
 import { ClientConnection } from "./connection.ts";
 import { closeRoom, dismiss, sweepAwaySeat } from "./departures.ts";
+import { drain } from "./draining.ts";
 import { createAnnounce, type HubOptions, type HubState, settle } from "./hub-state.ts";
 import { sweepIceServers } from "./ice-servers.ts";
 import { noticeRefusedTarget } from "./notices.ts";
@@ -19,7 +20,7 @@ import type {
   RoomMember,
   SignalingLink,
 } from "./ports.ts";
-import type { ErrorCode, ServerMessageBody } from "./protocol.ts";
+import type { ErrorCode } from "./protocol.ts";
 import { RoomTable } from "./rooms.ts";
 import type { Seat } from "./session.ts";
 
@@ -47,6 +48,7 @@ export class Hub implements RoomControl {
       connectionsPerAddress: new AddressCounts(),
       lost: [],
       draining: false,
+      elsewhere: undefined,
     };
   }
 
@@ -54,6 +56,13 @@ export class Hub implements RoomControl {
   get stats(): { rooms: number; members: number; connections: number } {
     const { rooms, connections } = this.#state;
     return { rooms: rooms.size, members: rooms.seatCount, connections: connections.size };
+  }
+
+  /** Rooms with two seats or more, those of members who are away as well. */
+  get callCount(): number {
+    let calls = 0;
+    for (const room of this.#state.rooms) if (room.seats.size > 1) calls++;
+    return calls;
   }
 
   /** Whether a member has its seat still, here or away: as long as it does, its TURN credentials are good. */
@@ -104,15 +113,12 @@ export class Hub implements RoomControl {
     settle(this.#state);
   }
 
-  /** Tells every member that the server is going away. From now on `create` and `join` are answered with `draining`; a resume is not. */
+  /**
+   * Tells every member that the server is going away. From now on `create` and `join` are answered with `draining`; a resume is not.
+   * `url`: where to go instead; left out, `ports.otherNodeUrl` is asked.
+   */
   goAway(graceSeconds: number, url?: string): void {
-    this.#state.draining = true;
-    const message: ServerMessageBody =
-      url === undefined ? { type: "go-away", graceSeconds } : { type: "go-away", graceSeconds, url };
-    const body = JSON.stringify(message);
-    for (const room of this.#state.rooms) {
-      for (const seat of room.seats.values()) seat.sendText(body);
-    }
+    drain(this.#state, graceSeconds, url);
     settle(this.#state);
   }
 

@@ -3,6 +3,7 @@
 import { randomBytes } from "node:crypto";
 import { addressKey } from "./address-counts.ts";
 import type { ClientConnection } from "./connection.ts";
+import { refuseDraining } from "./draining.ts";
 import { type HubState, settle } from "./hub-state.ts";
 import { type Issued, issueIceServers } from "./ice-servers.ts";
 import { Outbox } from "./outbox.ts";
@@ -22,7 +23,7 @@ interface Refusal {
 }
 
 export function handleJoin(state: HubState, connection: ClientConnection, message: JoinMessage): void {
-  if (state.draining) return connection.fail(message.ref, "draining", DRAINING);
+  if (state.draining) return refuseDraining(state, connection, message.ref);
   const decision = decide(state, connection, message);
   if (!(decision instanceof Promise)) return admit(state, connection, message, decision);
   connection.beginJoining(message.ref);
@@ -36,8 +37,6 @@ export function handleJoin(state: HubState, connection: ClientConnection, messag
     })
     .catch((error: unknown) => state.announce("failed", error));
 }
-
-const DRAINING = "this server is going away and takes no new calls";
 
 /** Random and without dots: it stands in TURN usernames. */
 export function randomId(): string {
@@ -94,6 +93,7 @@ function admit(
     return;
   }
   // The world may have changed while the join was being decided: all of this is asked now, in one go.
+  if (state.draining) return refuseDraining(state, connection, message.ref);
   const existing = state.rooms.get(message.room);
   const creator = connection.info.exemptFromLimits ? undefined : addressKey(connection.info.address);
   const refusal = refusalOf(state, message, existing, creator);
@@ -115,7 +115,6 @@ function refusalOf(
   creator: string | undefined,
 ): Refusal | undefined {
   const { rooms, options } = state;
-  if (state.draining) return { code: "draining", message: DRAINING };
   if (existing !== undefined) {
     if (type === "create") return { code: "room-exists", message: "this room is there already; join it" };
     if (existing.seats.size < options.roomSize) return undefined;

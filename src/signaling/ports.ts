@@ -75,6 +75,8 @@ export interface HubPorts {
   lastRelayedAt?(member: MemberId): number | undefined;
   /** A member signals ICE to another of its room: told before that one hears of it. A throw is reported through `events.failed`. */
   iceSignalled?(from: MemberId, to: string, ice: SignalledIce): void;
+  /** While this server drains: the URL of another one that takes new calls. Left out, or undefined: there is none. */
+  otherNodeUrl?(): string | undefined;
   readonly events: SignalingEvents;
 }
 

@@ -70,7 +70,8 @@ export interface CallReport {
 /** A message of the server before the seat numbers it. */
 export type ServerMessageBody =
   | { type: "ok"; ref: number }
-  | { type: "error"; ref?: number; code: ErrorCode; message: string }
+  /** `url`: with `draining`, another server that takes new calls. */
+  | { type: "error"; ref?: number; code: ErrorCode; message: string; url?: string }
   | {
       type: "joined";
       ref: number;

@@ -64,6 +64,8 @@ export interface RelayState {
   readonly mobility: MobilityTickets | undefined;
   readonly counters: TurnCounters;
   readonly announce: Announce;
+  /** Set when the relay drains: who is in no room gets no allocation any more. */
+  draining: boolean;
   /** Set when the relay ends: an Allocate that was waiting for its socket gives it back. */
   closed: boolean;
 }

@@ -87,6 +87,7 @@ export class TurnServer {
       clock,
       limits,
       isExempt,
+      draining: false,
       closed: false,
       table: new AllocationTable(),
       reservations: new Reservations(),
@@ -194,6 +195,11 @@ export class TurnServer {
       if (latest === undefined || lastRelayedAtMs > latest) latest = lastRelayedAtMs;
     }
     return latest;
+  }
+
+  /** From now on only members of rooms get allocations: their calls go on, and may need others. What there is goes on. Idempotent. */
+  drain(): void {
+    this.#state.draining = true;
   }
 
   /** Ends every allocation and answers nothing any more. Idempotent. */

@@ -1,8 +1,8 @@
 /** Rooms from the admin port: who is in them, and their end; for curl, not for browsers. */
 
-import { request as httpRequest } from "node:http";
 import { afterEach, describe, expect, test } from "vitest";
 import { createServer, type TurnpikeServer } from "../../src/server.ts";
+import { askAdmin } from "../support/admin-request.ts";
 import { SignalingClient } from "../support/signaling-client.ts";
 import { testConfig } from "../support/test-config.ts";
 
@@ -11,29 +11,14 @@ afterEach(async () => {
   await Promise.all(running.splice(0).map((server) => server.close()));
 });
 
-interface Answer {
-  readonly status: number;
-  readonly body: unknown;
-}
-
 async function start() {
   const server = createServer(testConfig());
   running.push(server);
   const { http, admin } = await server.start();
   const url = `ws://127.0.0.1:${http[0]?.port}/signal`;
   const port = admin[0]?.port ?? 0;
-  const ask = (method: string, path: string, headers: Record<string, string> = {}): Promise<Answer> =>
-    new Promise((resolve, reject) => {
-      const outgoing = httpRequest({ host: "127.0.0.1", port, path, method, headers }, (incoming) => {
-        let text = "";
-        incoming.on("data", (chunk: Buffer) => {
-          text += chunk;
-        });
-        incoming.on("end", () => resolve({ status: incoming.statusCode ?? 0, body: JSON.parse(text) }));
-      });
-      outgoing.on("error", reject);
-      outgoing.end();
-    });
+  const ask = (method: string, path: string, headers: Record<string, string> = {}) =>
+    askAdmin(port, method, path, headers);
   return { server, url, ask };
 }
 

@@ -14,7 +14,7 @@ const SIGNALS = ["SIGTERM", "SIGINT"] as const;
 const QUIET = ["--host", "127.0.0.1", "--log-level", "silent", "--shutdown-seconds", "0"];
 const NO_PORT = { http: 0, turn: 0, admin: 0 };
 
-const listenersOfSignals = () => [...SIGNALS, "SIGHUP"].map((name) => process.listenerCount(name));
+const listenersOfSignals = () => [...SIGNALS, "SIGHUP", "SIGUSR2"].map((name) => process.listenerCount(name));
 
 const cleanups: (() => unknown)[] = [];
 let before: { handles: string[]; listeners: number[] };
@@ -87,6 +87,38 @@ describe("serve", () => {
     process.emit("SIGTERM", "SIGTERM");
     expect(await exitCode).toBe(0);
     expect(terminal.complaints).toEqual([]);
+  });
+
+  test("drains at SIGUSR2: ends with 0 when the call is over", async () => {
+    const { terminal, exitCode, ready, urlOf } = serve();
+    await ready();
+    const members = [
+      await SignalingClient.open(urlOf("signaling")),
+      await SignalingClient.open(urlOf("signaling")),
+    ] as const;
+    for (const member of members) await member.join("blue-fox");
+    for (let i = 0; i < 2; i++) process.emit("SIGUSR2", "SIGUSR2");
+    for (const member of members) await member.next("go-away");
+    expect((await fetch(`${urlOf("page")}readyz`)).status).toBe(503);
+    members[0].send({ type: "leave" });
+    expect(await exitCode).toBe(0);
+    expect(terminal.printed.at(-1)).toContain("drains");
+    expect(terminal.complaints).toEqual([]);
+  });
+
+  test("SIGTERM in the middle of a drain does not wait for its bound", async () => {
+    const { exitCode, ready, urlOf } = serve();
+    await ready();
+    const members = [
+      await SignalingClient.open(urlOf("signaling")),
+      await SignalingClient.open(urlOf("signaling")),
+    ];
+    for (const member of members) await member.join("blue-fox");
+    process.emit("SIGUSR2", "SIGUSR2");
+    for (const member of members) await member.next("go-away");
+    process.emit("SIGTERM", "SIGTERM");
+    expect(await exitCode).toBe(0);
+    for (const member of members) expect((await member.closed).code).toBe(1001);
   });
 
   test("ends with 0 when the signal comes while it starts", async () => {

@@ -236,6 +236,7 @@ describe("connections per address", () => {
   });
 });
 
+const NO_DRAIN = () => expect.unreachable("nobody drains it");
 const NO_ROOMS = { members: () => undefined, kick: () => false, closeRoom: () => false };
 
 describe("the admin port", () => {
@@ -245,6 +246,7 @@ describe("the admin port", () => {
         isReady: () => true,
         renderMetrics: async () => ({ contentType: "text/plain; version=0.0.4", text: "turnpike_rooms 0\n" }),
         rooms: NO_ROOMS,
+        drain: NO_DRAIN,
         failed: (error) => expect.unreachable(String(error)),
       }),
     );
@@ -265,6 +267,7 @@ describe("the admin port", () => {
         isReady: () => true,
         renderMetrics: () => Promise.reject(defect),
         rooms: NO_ROOMS,
+        drain: NO_DRAIN,
         failed: (error) => errors.push(error),
       }),
     );

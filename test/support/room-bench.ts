@@ -1,6 +1,6 @@
 /** A real server with rooms, and a stranger's address beside it that the network policy lets the relay reach. */
 
-import { createServer, type ServerHooks } from "../../src/server.ts";
+import { createServer, type ServerHooks, type TurnpikeServer } from "../../src/server.ts";
 import {
   type IpAddress,
   networks,
@@ -32,7 +32,10 @@ export class RoomBench {
   #adminUrl = "";
   turnPort = 0;
 
-  async start(overrides: Parameters<typeof testConfig>[0] = {}, hooks: ServerHooks = {}): Promise<void> {
+  async start(
+    overrides: Parameters<typeof testConfig>[0] = {},
+    hooks: ServerHooks = {},
+  ): Promise<TurnpikeServer> {
     const allowRelayTo = networks(OPEN_NETWORK);
     const server = createServer(testConfig({ dev: false, allowRelayTo, ...overrides }), hooks);
     this.#cleanups.push(() => server.close());
@@ -40,6 +43,7 @@ export class RoomBench {
     this.#url = `ws://127.0.0.1:${http[0]?.port}/signal`;
     this.#adminUrl = `http://127.0.0.1:${admin[0]?.port}/metrics`;
     this.turnPort = turn[0]?.port ?? 0;
+    return server;
   }
 
   async close(): Promise<void> {

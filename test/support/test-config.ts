@@ -70,6 +70,7 @@ const CONFIG: Config = {
   trustedProxies: [],
   allowedOrigins: [],
   shutdownSeconds: 0,
+  drainSeconds: 60,
   limits: LIMITS,
 };
 

@@ -53,7 +53,7 @@ const RULES: Rules = new Map<string, FolderRule>([
 ]);
 
 /** The composition root and the public API may import every folder. */
-const ROOT_FILES = ["assembly.ts", "index.ts", "open-ports.ts", "reload.ts", "server.ts"];
+const ROOT_FILES = ["assembly.ts", "ending.ts", "index.ts", "open-ports.ts", "reload.ts", "server.ts"];
 
 function sourceFiles(): string[] {
   const files = readdirSync(SRC, { recursive: true, encoding: "utf8" });

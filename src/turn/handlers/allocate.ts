@@ -33,6 +33,9 @@ export function handleAllocate(
     return;
   }
 
+  // 8. What drains has no capacity for new clients (508: they try another server); a member's call is not new.
+  if (state.draining && request.user.room === undefined) return answer(failure(508));
+
   // A room's members get none over TCP: what the closed relay asks of a target it asks of packets.
   const mayRelayTcp = state.tcp !== undefined && request.user.room === undefined;
   const { supportsDontFragment } = state.allocator;

@@ -253,6 +253,45 @@ describe("from outside", () => {
     expect(idle.resume(resumeToken, 1)).toMatchObject({ type: "joined" });
   });
 
+  test("goAway asks for another server's url, and again for everybody who comes", () => {
+    let other: string | undefined = "wss://b.example/signal";
+    const bench = new Bench({}, { otherNodeUrl: () => other });
+    const { alice } = bench.pair();
+    bench.hub.goAway(5);
+    expect(alice.news()).toEqual([{ type: "go-away", graceSeconds: 5, url: other }]);
+    const late = bench.client();
+    const join = { type: "join", v: 1, room: "owl" };
+    expect(late.ask(join)).toMatchObject({ code: "draining", url: other });
+    other = undefined;
+    expect(late.ask(join)).not.toHaveProperty("url");
+  });
+
+  test("another server's url that cannot be had is reported, and the drain goes on without", () => {
+    const bench = new Bench(
+      {},
+      {
+        otherNodeUrl: () => {
+          throw new Error("registry");
+        },
+      },
+    );
+    const { alice } = bench.pair();
+    bench.hub.goAway(5);
+    expect(alice.news()).toEqual([{ type: "go-away", graceSeconds: 5 }]);
+    expect(bench.told("failed")).toHaveLength(1);
+  });
+
+  test("a call is a room with two seats, those of members who are away too", () => {
+    const bench = new Bench();
+    const { alice, bob } = bench.pair();
+    bench.client().join("owl");
+    expect(bench.hub.callCount).toBe(1);
+    bob.link.vanish();
+    expect(bench.hub.callCount).toBe(1);
+    alice.ask({ type: "leave" });
+    expect(bench.hub.callCount).toBe(0);
+  });
+
   test("goAway without a url has none", () => {
     const bench = new Bench();
     const { alice } = bench.pair();
