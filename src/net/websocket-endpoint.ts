@@ -13,6 +13,7 @@ import { type WebSocket, WebSocketServer } from "ws";
 import type { Connection, ConnectionInfo, SignalingLink } from "../signaling/ports.ts";
 import { type Cidr, formatIp, isLoopback } from "../stun/address.ts";
 import { type Client, identifyClient, limitKey } from "./client-address.ts";
+import { FlushSchedule } from "./flush-schedule.ts";
 import { pathOf } from "./http-routes.ts";
 import { endsOf } from "./socket-ends.ts";
 import { WebSocketLink } from "./websocket-link.ts";
@@ -46,6 +47,7 @@ export class WebSocketEndpoint {
   readonly #options: WebSocketEndpointOptions;
   readonly #server: WebSocketServer;
   readonly #open = new Set<WebSocket>();
+  readonly #schedule = new FlushSchedule();
   readonly #openPerAddress = new Map<string, number>();
   #closing = false;
 
@@ -89,12 +91,14 @@ export class WebSocketEndpoint {
   /** Says goodbye to everyone; from now on nobody new is let in. */
   closeAll(code: number, reason: string): void {
     this.#closing = true;
+    this.#schedule.flush();
     for (const webSocket of this.#open) webSocket.close(code, reason);
   }
 
   /** Cuts what is left. */
   terminateAll(): void {
     this.#closing = true;
+    this.#schedule.flush();
     for (const webSocket of this.#open) webSocket.terminate();
   }
 
@@ -126,7 +130,7 @@ export class WebSocketEndpoint {
     this.#count(webSocket, limitKey(client.ip));
     // What goes wrong on a socket ends it, and "close" follows.
     webSocket.on("error", ignoreSocketError);
-    const link = new WebSocketLink(webSocket, socket);
+    const link = new WebSocketLink(webSocket, socket, this.#schedule);
     const info: ConnectionInfo = {
       address: formatIp(client.ip),
       host: client.host,

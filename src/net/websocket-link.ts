@@ -1,36 +1,66 @@
-/** One WebSocket as the hub sees it: text in, text out. */
+/**
+ * One WebSocket as the hub sees it: text in, text out. Text leaves past `ws`: as many frames as wait, in one write; `ws` does the
+ * handshake, what comes in, pings and the end.
+ */
 
 import type { Duplex } from "node:stream";
-import type { WebSocket } from "ws";
-import type { Connection, SignalingLink } from "../signaling/ports.ts";
+import type { RawData, WebSocket } from "ws";
+import type { Connection, SignalingLink, Urgency } from "../signaling/ports.ts";
+import type { Flushable, FlushSchedule } from "./flush-schedule.ts";
+import { encodeTextFrames } from "./text-frames.ts";
 
-export class WebSocketLink implements SignalingLink {
+/** Most links wait for nothing most of the time. */
+const NONE: string[] = [];
+
+export class WebSocketLink implements SignalingLink, Flushable {
   readonly #webSocket: WebSocket;
   readonly #socket: Duplex;
-  #corked = false;
+  readonly #schedule: FlushSchedule;
+  #waiting = NONE;
+  #waitingLength = 0;
+  #due: Urgency | "never" = "never";
 
-  constructor(webSocket: WebSocket, socket: Duplex) {
+  constructor(webSocket: WebSocket, socket: Duplex, schedule: FlushSchedule) {
     this.#webSocket = webSocket;
     this.#socket = socket;
+    this.#schedule = schedule;
   }
 
-  /** Bytes that wait because the other end does not read. */
+  /** Bytes that wait because the other end does not read, and what has not been given to the system yet. */
   get bufferedBytes(): number {
-    return this.#webSocket.bufferedAmount;
+    return this.#webSocket.bufferedAmount + this.#waitingLength;
   }
 
-  send(text: string): void {
+  send(text: string, urgency: Urgency = "now"): void {
     if (this.#webSocket.readyState !== this.#webSocket.OPEN) return;
-    this.#cork();
-    this.#webSocket.send(text);
+    if (this.#waiting === NONE) this.#waiting = [text];
+    else this.#waiting.push(text);
+    this.#waitingLength += text.length;
+    if (this.#due === "now" || this.#due === urgency) return;
+    this.#due = urgency;
+    if (urgency === "now") this.#schedule.atEndOfTick(this);
+    else this.#schedule.soon(this);
   }
 
+  flush(): void {
+    const texts = this.#waiting;
+    this.#due = "never";
+    if (texts === NONE) return;
+    this.#waiting = NONE;
+    this.#waitingLength = 0;
+    // Without extensions `ws` writes its own frames at once, so none of them is in the middle of another.
+    if (this.#webSocket.readyState === this.#webSocket.OPEN) this.#socket.write(encodeTextFrames(texts));
+  }
+
+  /** Whoever answers it has received everything that was sent before. */
   ping(): void {
+    this.flush();
     if (this.#webSocket.readyState === this.#webSocket.OPEN) this.#webSocket.ping();
   }
 
   /** Says goodbye; the socket is cut when the other end does not answer in time (`ws`: closeTimeout). */
   close(code: number, reason: string): void {
+    this.flush();
     this.#webSocket.close(code, reason);
   }
 
@@ -40,29 +70,32 @@ export class WebSocketLink implements SignalingLink {
 
   /** Passes on what arrives. `failed` hears of a receiver that threw: the connection ends, the process does not. */
   deliverTo(receiver: Connection, failed: (error: unknown) => void): void {
-    const guarded = (deliver: () => void) => {
+    const webSocket = this.#webSocket;
+    function fail(error: unknown): void {
+      failed(error);
+      webSocket.close(1011, "internal error");
+    }
+    webSocket.on("message", function onMessage(data: RawData, isBinary: boolean) {
       try {
-        deliver();
+        if (isBinary) receiver.receiveBinary();
+        else receiver.receiveText(String(data));
       } catch (error) {
-        failed(error);
-        this.#webSocket.close(1011, "internal error");
+        fail(error);
       }
-    };
-    this.#webSocket.on("message", function onMessage(data, isBinary) {
-      guarded(() => (isBinary ? receiver.receiveBinary() : receiver.receiveText(String(data))));
     });
-    this.#webSocket.on("pong", () => guarded(() => receiver.receivePong()));
-    this.#webSocket.on("close", () => guarded(() => receiver.closed()));
-  }
-
-  /** Messages of one tick leave in one write. */
-  #cork(): void {
-    if (this.#corked) return;
-    this.#corked = true;
-    this.#socket.cork();
-    process.nextTick(() => {
-      this.#corked = false;
-      this.#socket.uncork();
+    webSocket.on("pong", function onPong() {
+      try {
+        receiver.receivePong();
+      } catch (error) {
+        fail(error);
+      }
+    });
+    webSocket.on("close", function onClose() {
+      try {
+        receiver.closed();
+      } catch (error) {
+        fail(error);
+      }
     });
   }
 }

@@ -16,7 +16,7 @@ import { Heartbeat } from "./heartbeat.ts";
 import { type HubState, settle } from "./hub-state.ts";
 import { Intake } from "./intake.ts";
 import { numbered } from "./outbox.ts";
-import type { Connection, ConnectionInfo, SignalingLink } from "./ports.ts";
+import type { Connection, ConnectionInfo, SignalingLink, Urgency } from "./ports.ts";
 import { CLOSE_CODES, type ErrorCode, type ServerMessageBody } from "./protocol.ts";
 import { handleRequest } from "./requests.ts";
 import { confirmToken } from "./resume-tokens.ts";
@@ -106,11 +106,11 @@ export class ClientConnection implements Connection, SeatConnection {
   }
 
   /** Sends one finished frame. A reader that is too slow, or a link that throws, is dead from here on. */
-  sendFrame(frame: string): void {
+  sendFrame(frame: string, urgency?: Urgency): void {
     if (this.#phase.kind === "closed" || this.#dead) return;
     if (this.#link.bufferedBytes > this.#state.options.maxBufferedBytes) return this.#markDead();
     try {
-      this.#link.send(frame);
+      this.#link.send(frame, urgency);
     } catch (error) {
       this.#state.announce("failed", error);
       this.#markDead();

@@ -6,10 +6,13 @@
 import type { SignalledIce } from "./ice-in-sdp.ts";
 import type { CallReport, ErrorCode, IceServer, LeaveReason } from "./protocol.ts";
 
+/** "soon": within some milliseconds, so that it may leave together with others. */
+export type Urgency = "now" | "soon";
+
 /** One WebSocket, as the hub uses it. */
 export interface SignalingLink {
-  /** Sends one text frame. */
-  send(text: string): void;
+  /** Sends one text frame, behind every one before. Default: now. */
+  send(text: string, urgency?: Urgency): void;
   /** Says goodbye with a WebSocket close code; `reason` is at most 123 bytes. */
   close(code: number, reason: string): void;
   ping(): void;

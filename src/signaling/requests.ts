@@ -67,5 +67,6 @@ function forwardAndAnswer(
 ): void {
   const problem = forward(state, seat, message);
   if (problem !== undefined) return connection.fail(message.ref, problem.code, problem.message);
-  connection.send({ type: "ok", ref: message.ref });
+  // Nobody waits for it: it may leave with what comes next.
+  seat.sendText(`{"type":"ok","ref":${message.ref}}`, "soon");
 }

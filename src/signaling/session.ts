@@ -1,13 +1,13 @@
 /** A seat: a member's place in a room. It outlives a dropped socket for a while. */
 
 import type { Outbox } from "./outbox.ts";
-import type { ConnectionInfo, MemberId } from "./ports.ts";
+import type { ConnectionInfo, MemberId, Urgency } from "./ports.ts";
 import type { PeerInfo, ServerMessageBody } from "./protocol.ts";
 import type { Room } from "./rooms.ts";
 
 /** The socket behind a seat, as the seat uses it. */
 export interface SeatConnection {
-  sendFrame(frame: string): void;
+  sendFrame(frame: string, urgency?: Urgency): void;
   /** The seat is gone; the connection may join again. */
   vacate(): void;
   /** Another socket took the seat: closes this one with 4001. Returns the newest `ref` that it handled. */
@@ -72,9 +72,9 @@ export class Seat {
   }
 
   /** Sends a message's JSON text, or keeps it until the member is back. */
-  sendText(body: string): void {
+  sendText(body: string, urgency?: Urgency): void {
     const frame = this.outbox.add(body);
-    if (this.presence.kind === "here") this.presence.connection.sendFrame(frame);
+    if (this.presence.kind === "here") this.presence.connection.sendFrame(frame, urgency);
   }
 
   /** How this seat's client sees another one. Who came later is polite, so exactly one of two is. */

@@ -130,6 +130,14 @@ function closeOf(webSocket: WebSocket): Promise<{ code: number; reason: string }
   });
 }
 
+/** Counts the pieces in which the server's bytes arrive from now on. */
+function packetsOf(webSocket: WebSocket): () => number {
+  let packets = 0;
+  // @ts-expect-error `ws` keeps its socket for itself.
+  (webSocket._socket as Socket).on("data", () => packets++);
+  return () => packets;
+}
+
 /** Waits for a socket's event to reach the other end of loopback. */
 async function eventually(condition: () => boolean): Promise<void> {
   await expect.poll(condition, { interval: 5, timeout: 5000 }).toBe(true);
@@ -158,6 +166,61 @@ describe("a WebSocket at /signal", () => {
     bench.only.link.close(1000, "");
     await closeOf(webSocket);
     expect(received).toEqual(Array.from({ length: 50 }, (_, i) => String(i)));
+  });
+
+  test("what may leave soon leaves in one packet with what comes next, in order", async () => {
+    const bench = new Bench();
+    const webSocket = await dialOpen(await serve(bench));
+    const received: string[] = [];
+    webSocket.on("message", (data) => received.push(String(data)));
+    const packets = packetsOf(webSocket);
+    bench.only.link.send("1", "soon");
+    bench.only.link.send("2", "soon");
+    bench.only.link.send("3");
+    bench.only.link.send("4", "soon");
+    await eventually(() => received.length === 4);
+    expect(received).toEqual(["1", "2", "3", "4"]);
+    expect(packets()).toBe(1);
+  });
+
+  test("what may leave soon leaves by itself, all of it in one packet", async () => {
+    const bench = new Bench();
+    const webSocket = await dialOpen(await serve(bench));
+    const received: string[] = [];
+    webSocket.on("message", (data) => received.push(String(data)));
+    const packets = packetsOf(webSocket);
+    bench.only.link.send("1", "soon");
+    await new Promise((resolve) => setImmediate(resolve));
+    bench.only.link.send("2", "soon");
+    await eventually(() => received.length === 2);
+    expect(packets()).toBe(1);
+  });
+
+  test.each([
+    ["a ping", (link: SignalingLink) => link.ping(), "ping"],
+    ["the goodbye", (link: SignalingLink) => link.close(1000, ""), "close"],
+  ] as const)("%s comes behind all that waits", async (_name, act, event) => {
+    const bench = new Bench();
+    const webSocket = await dialOpen(await serve(bench));
+    const seen: string[] = [];
+    webSocket.on("message", (data) => seen.push(String(data)));
+    webSocket.on(event, () => seen.push(event));
+    bench.only.link.send("1", "soon");
+    bench.only.link.send("2");
+    act(bench.only.link);
+    await eventually(() => seen.length === 3);
+    expect(seen).toEqual(["1", "2", event]);
+  });
+
+  test("the end of the endpoint comes behind all that waits", async () => {
+    const bench = new Bench();
+    const webSocket = await dialOpen(await serve(bench));
+    const message = nextMessage(webSocket);
+    const closed = closeOf(webSocket);
+    bench.only.link.send("last words", "soon");
+    bench.endpoint.closeAll(1001, "");
+    expect(await message).toBe("last words");
+    expect(await closed).toMatchObject({ code: 1001 });
   });
 
   test("tells of binary messages and pongs", async () => {

@@ -8,6 +8,7 @@ import type {
   HubPorts,
   SignalingEvents,
   SignalingLink,
+  Urgency,
 } from "../../../src/signaling/ports.ts";
 import type { ServerMessage } from "../../../src/signaling/protocol.ts";
 
@@ -20,6 +21,7 @@ export type Received<T extends ServerMessage["type"] = ServerMessage["type"]> = 
 export class FakeLink implements SignalingLink {
   readonly received: ServerMessage[] = [];
   readonly frames: string[] = [];
+  readonly urgencies: Urgency[] = [];
   connection: Connection | undefined;
   bufferedBytes = 0;
   pings = 0;
@@ -28,10 +30,11 @@ export class FakeLink implements SignalingLink {
   failing = false;
   gone = false;
 
-  send(text: string): void {
+  send(text: string, urgency: Urgency = "now"): void {
     if (this.failing) throw new Error("broken link");
     if (this.gone) return;
     this.frames.push(text);
+    this.urgencies.push(urgency);
     this.received.push(JSON.parse(text) as ServerMessage);
   }
   close(code: number, reason: string): void {

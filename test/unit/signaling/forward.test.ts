@@ -243,3 +243,15 @@ describe("the ICE that is signalled", () => {
     expect(bench.told("failed")).toHaveLength(1);
   });
 });
+
+describe("how urgent it is", () => {
+  test("what others wait for leaves now, the sender's ok soon, an error now", () => {
+    const bench = new Bench();
+    const { alice, bob } = bench.pair();
+    const before = { alice: alice.link.urgencies.length, bob: bob.link.urgencies.length };
+    alice.ask({ type: "message", data: 1 });
+    alice.ask({ type: "message", to: "nobody", data: 1 });
+    expect(bob.link.urgencies.slice(before.bob)).toEqual(["now"]);
+    expect(alice.link.urgencies.slice(before.alice)).toEqual(["soon", "now"]);
+  });
+});
