@@ -21,9 +21,15 @@ export class AnswerLimiter {
   /** Of its own: forged sources of datagrams must not empty the bucket of somebody who has a connection. */
   readonly #connections: SourceLimiter;
 
-  constructor(limits: SourceLimits, isExempt: (client: IpAddress) => boolean, clock: MonotonicClock) {
+  /** `datagramTable`: of `createSourceTable`, where other threads answer datagrams too. */
+  constructor(
+    limits: SourceLimits,
+    isExempt: (client: IpAddress) => boolean,
+    clock: MonotonicClock,
+    datagramTable?: SharedArrayBuffer,
+  ) {
     this.#isExempt = isExempt;
-    this.#datagrams = new SourceLimiter(limits, clock);
+    this.#datagrams = new SourceLimiter(limits, clock, datagramTable);
     this.#connections = new SourceLimiter(limits, clock);
   }
 

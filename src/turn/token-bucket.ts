@@ -2,8 +2,8 @@
  * A bucket of tokens, bytes or packets, that refills steadily. It is one number: the time at which it will be full again. Each token that
  * is taken moves that on by what one takes at the rate; it may lie ahead of now by what the bucket holds, and further by what is owed.
  *
- * Threads that put that number in the same cell of shared memory (`bucket-cells.ts`) have one bucket. They read and write it plainly: of
- * two that take in the same few nanoseconds one is forgotten, and a bucket that many take from lets pass that little more.
+ * Threads that put that number in the same cell of shared memory (`bucket-cells.ts`) have one bucket, by clocks with the same zero. They
+ * read and write it plainly: what one takes while another is between its read and its write is forgotten, mostly one packet.
  */
 export class TokenBucket {
   readonly perSecond: number;

@@ -1,7 +1,7 @@
 /** `quickBinding` as a function from packet to answer, which writes where it should and nowhere else. */
 
 import { expect } from "vitest";
-import type { TransportAddress } from "../../src/stun/address.ts";
+import type { IpAddress, TransportAddress } from "../../src/stun/address.ts";
 import { MAX_QUICK_BINDING_BYTES, quickBinding } from "../../src/turn/quick-binding.ts";
 
 const START = 0x35;
@@ -10,7 +10,7 @@ const ADDRESS_AT = 7;
 const EMPTY = 0x55;
 
 /** The address as it stands in a packet or a sockaddr. */
-export function addressBytes({ family, w0, w1, w2, w3 }: TransportAddress): Buffer {
+export function addressBytes({ family, w0, w1, w2, w3 }: IpAddress): Buffer {
   const bytes = Buffer.alloc(16);
   for (const [i, word] of [w0, w1, w2, w3].entries()) bytes.writeUInt32BE(word, i * 4);
   return family === 4 ? bytes.subarray(12) : bytes;
