@@ -7,11 +7,15 @@
  *    │                         │                     │    └─ socket lost: closed here, the seat waits
  *    └──────── timeout ────────┴──────────► closed ◄─┘
  *
+ * Where the room lives at another node (directory.ts), `joining` leads to `elsewhere`: what is weighed here is read there, by the guest that
+ * stands for this connection there and goes the same ways.
+ *
  * A frame is first weighed (rate, size), then read (JSON, `ref`, schema), then acted upon (requests.ts).
  */
 
 import { addressKey } from "./address-counts.ts";
-import { seatLost } from "./departures.ts";
+import { dismiss, seatLost } from "./departures.ts";
+import type { Guest, GuestLink, Passage } from "./directory.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { type HubState, settle } from "./hub-state.ts";
 import { Intake } from "./intake.ts";
@@ -26,39 +30,65 @@ import { WaitingFrames } from "./waiting-frames.ts";
 
 type Phase =
   | { readonly kind: "idle"; readonly sinceMs: number }
-  | { readonly kind: "joining"; readonly sinceMs: number; readonly ref: number }
+  | { readonly kind: "joining"; readonly sinceMs: number; readonly ref: number; readonly passage?: Passage }
   | { readonly kind: "seated"; readonly seat: Seat }
+  | { readonly kind: "elsewhere"; readonly passage: Passage }
   | { readonly kind: "closed" };
 
-export class ClientConnection implements Connection, SeatConnection {
+/** Of a connection whose socket is at another node. */
+export interface GuestOptions {
+  readonly link: GuestLink;
+  readonly lastSeq: number;
+  readonly lastRef: number;
+  readonly hops: number;
+}
+
+/** RFC 6455's registry: "Try Again Later". */
+const CLOSE_TRY_AGAIN_LATER = 1013;
+
+export class ClientConnection implements Connection, SeatConnection, Guest {
   readonly info: ConnectionInfo;
+  /** Nodes that it has passed; 0: the socket is here. */
+  readonly hops: number;
   readonly #state: HubState;
   readonly #link: SignalingLink;
   /** Undefined: not counted. */
   readonly #countedFor: string | undefined;
   readonly #intake: Intake;
   readonly #waiting: WaitingFrames;
-  readonly #heartbeat: Heartbeat;
+  /** Undefined for a guest: its node looks after its socket. */
+  readonly #heartbeat: Heartbeat | undefined;
+  /** A guest that is neither let in nor refused yet. */
+  #entering: GuestLink | undefined;
   #phase: Phase;
   /** Of what was sent while there was no seat; a seat made on this connection goes on from here. */
   #lastSeq = 0;
   #lastRef = -1;
+  /** Sent in this phase. */
+  #frames = 0;
   /** Found dead while sending: nothing more goes out, and `settle` will end it. */
   #dead = false;
 
-  constructor(state: HubState, link: SignalingLink, info: ConnectionInfo) {
+  constructor(state: HubState, link: SignalingLink, info: ConnectionInfo, guest?: GuestOptions) {
     const { messageBurst: burst, messagesPerSecond: perSecond, maxMessageBytes } = state.options;
     const nowMs = state.ports.now();
     this.info = info;
     this.#state = state;
     this.#link = link;
-    this.#countedFor = info.exemptFromLimits ? undefined : addressKey(info.address);
-    const rate = info.exemptFromLimits ? undefined : { burst, perSecond };
+    this.hops = guest?.hops ?? 0;
+    this.#entering = guest?.link;
+    this.#lastSeq = guest?.lastSeq ?? 0;
+    this.#lastRef = guest?.lastRef ?? -1;
+    // A guest is counted and limited where its socket is.
+    const isLimited = guest === undefined && !info.exemptFromLimits;
+    this.#countedFor = isLimited ? addressKey(info.address) : undefined;
+    const rate = isLimited ? { burst, perSecond } : undefined;
     this.#intake = new Intake({ maxMessageBytes, rate }, nowMs);
     this.#phase = { kind: "idle", sinceMs: nowMs };
     this.#waiting = new WaitingFrames(maxMessageBytes);
-    this.#heartbeat = new Heartbeat(state.options.heartbeatSeconds * 1000, nowMs);
-    state.connections.add(this);
+    this.#heartbeat =
+      guest === undefined ? new Heartbeat(state.options.heartbeatSeconds * 1000, nowMs) : undefined;
+    (guest === undefined ? state.connections : state.guests).add(this);
     if (this.#countedFor !== undefined) state.connectionsPerAddress.add(this.#countedFor);
   }
 
@@ -81,10 +111,9 @@ export class ClientConnection implements Connection, SeatConnection {
   }
 
   receivePong(): void {
-    const arrivedSeq = this.#heartbeat.pong();
-    if (this.seat === undefined) return;
-    this.seat.outbox.forgetThrough(arrivedSeq);
-    confirmToken(this.#state, this.seat, arrivedSeq);
+    const mark = this.#heartbeat?.pong() ?? 0;
+    if (this.#phase.kind === "elsewhere") this.#phase.passage.arrived(mark);
+    else if (this.#phase.kind === "seated") this.#confirm(this.#phase.seat, mark);
   }
 
   closed(): void {
@@ -92,10 +121,31 @@ export class ClientConnection implements Connection, SeatConnection {
     settle(this.#state);
   }
 
+  // ---- what the node tells that has the socket of a guest
+
+  tell(message: ServerMessageBody): void {
+    this.send(message);
+    settle(this.#state);
+  }
+
+  arrived(missing: number): void {
+    if (missing > this.#frames) return;
+    if (this.#phase.kind === "elsewhere") this.#phase.passage.arrived(this.#frames - missing);
+    else if (this.#phase.kind === "seated") this.#confirm(this.#phase.seat, this.lastSeq - missing);
+  }
+
+  abandon(): void {
+    const { seat } = this;
+    if (seat !== undefined) dismiss(this.#state, seat, "timeout");
+    this.closed();
+  }
+
   // ---- what the hub tells
 
   send(message: ServerMessageBody): void {
     if (this.#phase.kind === "seated") this.#phase.seat.send(message);
+    else if (this.#phase.kind === "elsewhere") this.#phase.passage.tell(message);
+    else if (this.#entering !== undefined) this.#refuseEntry(this.#entering, message);
     else this.sendFrame(numbered(JSON.stringify(message), ++this.#lastSeq));
   }
 
@@ -105,10 +155,16 @@ export class ClientConnection implements Connection, SeatConnection {
     this.send(ref === undefined ? { type: "error", code, message } : { type: "error", ref, code, message });
   }
 
+  /** A word to a client whose room is at another node. */
+  tellElsewhere(message: ServerMessageBody): void {
+    if (this.#phase.kind === "elsewhere") this.#phase.passage.tell(message);
+  }
+
   /** Sends one finished frame. A reader that is too slow, or a link that throws, is dead from here on. */
   sendFrame(frame: string, urgency?: Urgency): void {
     if (this.#phase.kind === "closed" || this.#dead) return;
     if (this.#link.bufferedBytes > this.#state.options.maxBufferedBytes) return this.#markDead();
+    this.#frames++;
     try {
       this.#link.send(frame, urgency);
     } catch (error) {
@@ -138,9 +194,32 @@ export class ClientConnection implements Connection, SeatConnection {
     }
   }
 
+  /** While it joins: the room lives at another node, which is asked. */
+  passing(passage: Passage): void {
+    if (this.#phase.kind === "joining") this.#phase = { ...this.#phase, passage };
+    else passage.closed();
+  }
+
+  /** The other node has let it in. */
+  goElsewhere(): void {
+    if (this.#phase.kind !== "joining" || this.#phase.passage === undefined) return;
+    const { passage } = this.#phase;
+    this.#begin({ kind: "elsewhere", passage });
+    for (let text = this.#waiting.shift(); text !== undefined; text = this.#waiting.shift())
+      passage.text(text);
+  }
+
   take(seat: Seat): void {
-    this.#phase = { kind: "seated", seat };
-    this.#heartbeat.forgetSeq();
+    this.#begin({ kind: "seated", seat });
+  }
+
+  /** Frames and their numbers start anew. */
+  #begin(phase: Extract<Phase, { kind: "seated" | "elsewhere" }>): void {
+    this.#phase = phase;
+    this.#frames = 0;
+    this.#heartbeat?.forgetSeq();
+    this.#entering?.entered();
+    this.#entering = undefined;
   }
 
   /**
@@ -182,8 +261,9 @@ export class ClientConnection implements Connection, SeatConnection {
   sweep(nowMs: number): void {
     if (this.#phase.kind === "idle" || this.#phase.kind === "joining")
       this.#sweepJoinTimeout(this.#phase, nowMs);
-    if (this.#phase.kind === "closed") return;
-    const action = this.#heartbeat.beat(nowMs, this.lastSeq);
+    if (this.#phase.kind === "closed" || this.#heartbeat === undefined) return;
+    const mark = this.#phase.kind === "elsewhere" ? this.#frames : this.lastSeq;
+    const action = this.#heartbeat.beat(nowMs, mark);
     if (action === "ping" && !this.#guardLink(() => this.#link.ping())) this.#markDead();
     if (action !== "dead") return;
     this.close(CLOSE_CODES.heartbeat, "no pong");
@@ -200,6 +280,7 @@ export class ClientConnection implements Connection, SeatConnection {
     else if (kind === "binary")
       this.#bad(undefined, "bad-message", "binary frames are no part of this protocol");
     else if (this.#phase.kind === "joining") this.#wait(text);
+    else if (this.#phase.kind === "elsewhere") this.#passOn(this.#phase.passage, text);
     else this.#read(text);
     settle(this.#state);
   }
@@ -213,6 +294,11 @@ export class ClientConnection implements Connection, SeatConnection {
   #refuseTooLarge(text: string): void {
     const { maxMessageBytes } = this.#state.options;
     this.#bad(readRefOf(text), "too-large", `a message has at most ${maxMessageBytes} bytes`);
+  }
+
+  #passOn(passage: Passage, text: string): void {
+    if (passage.waitingBytes <= this.#state.options.maxBufferedBytes) return passage.text(text);
+    this.close(CLOSE_TRY_AGAIN_LATER, "the server of this room cannot be reached");
   }
 
   #wait(text: string): void {
@@ -245,6 +331,17 @@ export class ClientConnection implements Connection, SeatConnection {
     this.close(CLOSE_CODES.protocol, "no join in time");
   }
 
+  #refuseEntry(link: GuestLink, message: ServerMessageBody): void {
+    this.#guardLink(() => link.refuse(message));
+    this.#end();
+  }
+
+  /** The client has everything up to this number. */
+  #confirm(seat: Seat, arrivedSeq: number): void {
+    seat.outbox.forgetThrough(arrivedSeq);
+    confirmToken(this.#state, seat, arrivedSeq);
+  }
+
   #markDead(): void {
     if (this.#dead) return;
     this.#dead = true;
@@ -258,8 +355,11 @@ export class ClientConnection implements Connection, SeatConnection {
     this.#phase = { kind: "closed" };
     this.#waiting.clear();
     this.#state.connections.delete(this);
+    this.#state.guests.delete(this);
     if (this.#countedFor !== undefined) this.#state.connectionsPerAddress.remove(this.#countedFor);
     if (phase.kind === "seated") seatLost(this.#state, phase.seat, this.#lastRef);
+    else if (phase.kind === "elsewhere") phase.passage.closed();
+    else if (phase.kind === "joining") phase.passage?.closed();
     return true;
   }
 

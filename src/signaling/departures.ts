@@ -10,6 +10,9 @@ import type { Seat } from "./session.ts";
 /** A seat waits for packets that are still relayed for it, but not for ever. */
 const LONGEST_AWAY_MS = 600_000;
 
+/** RFC 6455's registry: "Service Restart". */
+const CLOSE_SERVICE_RESTART = 1012;
+
 type RoomClosedReason = Extract<ServerMessageBody, { type: "room-closed" }>["reason"];
 
 /** The member hung up: the room ends, or only its seat does. */
@@ -31,6 +34,15 @@ export function closeRoom(state: HubState, room: Room, reason: RoomClosedReason)
   for (const seat of room.seats.values()) {
     seat.sendText(body);
     removeSeat(state, seat, reason);
+  }
+}
+
+/** This life of the room is over, its call perhaps not: whoever is here is sent to join again. */
+export function abandonRoom(state: HubState, room: Room): void {
+  for (const seat of room.seats.values()) {
+    const { presence } = seat;
+    removeSeat(state, seat, "closed");
+    if (presence.kind === "here") presence.connection.close(CLOSE_SERVICE_RESTART, "the room has moved");
   }
 }
 
@@ -69,6 +81,7 @@ function removeSeat(state: HubState, seat: Seat, reason: MemberEnd): void {
   if (seat.presence.kind === "here") seat.presence.connection.vacate();
   state.announce("memberLeft", { ...seat.member, reason });
   if (!isLast) return;
+  state.ports.directory?.release(seat.room.name);
   const { key: roomKey, createdAtMs, joins: members } = seat.room;
   const seconds = (state.ports.now() - createdAtMs) / 1000;
   state.announce("roomDestroyed", { roomKey, seconds, members });

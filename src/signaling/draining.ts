@@ -12,6 +12,7 @@ export function drain(state: HubState, graceSeconds: number, url: string | undef
   const message: ServerMessageBody = { type: "go-away", graceSeconds, ...urlOfAnother(state) };
   const body = JSON.stringify(message);
   for (const room of state.rooms) sendToRoom(room, body);
+  for (const connection of state.connections) connection.tellElsewhere(message);
 }
 
 /** The answer to `create` and `join`. */

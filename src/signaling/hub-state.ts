@@ -45,6 +45,8 @@ export interface HubState {
   readonly rooms: RoomTable;
   readonly seatsByToken: Map<string, Seat>;
   readonly connections: Set<ClientConnection>;
+  /** Connections whose sockets are at other nodes. */
+  readonly guests: Set<ClientConnection>;
   readonly connectionsPerAddress: AddressCounts;
   /** Connections that failed while something was sent to them; `settle` takes them out when that is done. */
   readonly lost: ClientConnection[];

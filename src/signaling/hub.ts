@@ -5,10 +5,12 @@
 
 import { AddressCounts, addressKey } from "./address-counts.ts";
 import { ClientConnection } from "./connection.ts";
-import { closeRoom, dismiss, sweepAwaySeat } from "./departures.ts";
+import { abandonRoom, closeRoom, dismiss, sweepAwaySeat } from "./departures.ts";
+import type { Entry, Guest, GuestLink } from "./directory.ts";
 import { drain } from "./draining.ts";
 import { createAnnounce, type HubOptions, type HubState, settle } from "./hub-state.ts";
 import { sweepIceServers } from "./ice-servers.ts";
+import { admitGuest } from "./join.ts";
 import { noticeRefusedTarget } from "./notices.ts";
 import { numbered } from "./outbox.ts";
 import type {
@@ -21,6 +23,7 @@ import type {
   SignalingLink,
 } from "./ports.ts";
 import type { ErrorCode } from "./protocol.ts";
+import { handleResume } from "./resume.ts";
 import { RoomTable } from "./rooms.ts";
 import type { Seat } from "./session.ts";
 
@@ -45,6 +48,7 @@ export class Hub implements RoomControl {
       rooms: new RoomTable(),
       seatsByToken: new Map(),
       connections: new Set(),
+      guests: new Set(),
       connectionsPerAddress: new AddressCounts(),
       lost: [],
       draining: false,
@@ -63,6 +67,16 @@ export class Hub implements RoomControl {
     let calls = 0;
     for (const room of this.#state.rooms) if (room.seats.size > 1) calls++;
     return calls;
+  }
+
+  /** Connections whose sockets are at other nodes. */
+  get guestCount(): number {
+    return this.#state.guests.size;
+  }
+
+  /** The names of the rooms that are here. */
+  get roomNames(): string[] {
+    return [...this.#state.rooms].map(({ name }) => name);
   }
 
   /** Whether a member has its seat still, here or away: as long as it does, its TURN credentials are good. */
@@ -85,11 +99,34 @@ export class Hub implements RoomControl {
     return undefined;
   }
 
+  /** A connection whose socket is at another node: its room is here, or was when that node asked. */
+  receive(link: GuestLink, entry: Entry): Guest {
+    const { message, info, lastSeq, hops } = entry;
+    const guest = new ClientConnection(this.#state, link, info, {
+      link,
+      lastSeq,
+      lastRef: message.ref,
+      hops,
+    });
+    if ("resumeToken" in message) handleResume(this.#state, guest, message);
+    else admitGuest(this.#state, guest, message, entry.name);
+    settle(this.#state);
+    return guest;
+  }
+
+  /** Another node has made this room meanwhile: whoever is in it here comes back by itself, and finds that one. */
+  abandonRoom(room: string): void {
+    const found = this.#state.rooms.get(room);
+    if (found !== undefined) abandonRoom(this.#state, found);
+    settle(this.#state);
+  }
+
   /** Once a second: heartbeats, connections that never join, seats whose time is up, fresh iceServers. */
   sweep(): void {
     const state = this.#state;
     const nowMs = state.ports.now();
     for (const connection of state.connections) connection.sweep(nowMs);
+    for (const guest of state.guests) guest.sweep(nowMs);
     for (const room of state.rooms) {
       for (const seat of room.seats.values()) {
         sweepAwaySeat(state, seat, nowMs);

@@ -3,10 +3,12 @@
 import { randomBytes } from "node:crypto";
 import { addressKey } from "./address-counts.ts";
 import type { ClientConnection } from "./connection.ts";
+import type { RoomDirectory } from "./directory.ts";
 import { refuseDraining } from "./draining.ts";
 import { type HubState, settle } from "./hub-state.ts";
 import { type Issued, issueIceServers } from "./ice-servers.ts";
 import { Outbox } from "./outbox.ts";
+import { handOver } from "./passage.ts";
 import type { AuthorizeResult, JoinRequest } from "./ports.ts";
 import { CLOSE_CODES, type ClientMessage, type ErrorCode, type ServerMessageBody } from "./protocol.ts";
 import { randomToken } from "./resume-tokens.ts";
@@ -25,17 +27,83 @@ interface Refusal {
 export function handleJoin(state: HubState, connection: ClientConnection, message: JoinMessage): void {
   if (state.draining) return refuseDraining(state, connection, message.ref);
   const decision = decide(state, connection, message);
-  if (!(decision instanceof Promise)) return admit(state, connection, message, decision);
+  if (!(decision instanceof Promise)) return admitWhere(state, connection, message, decision);
   connection.beginJoining(message.ref);
   decision
     .then((decided) => {
       // The connection may have dropped meanwhile.
       if (!connection.endJoining()) return;
-      admit(state, connection, message, decided);
+      admitWhere(state, connection, message, decided);
       connection.readWaiting();
       settle(state);
     })
     .catch((error: unknown) => state.announce("failed", error));
+}
+
+/** A join that another node has let come here. */
+export function admitGuest(
+  state: HubState,
+  guest: ClientConnection,
+  message: JoinMessage,
+  name: string | undefined,
+): void {
+  admitWhere(state, guest, message, { ok: true, name });
+}
+
+/** How often a room that is taken from under a join is looked up anew. */
+const MAX_LOOKUPS = 3;
+
+/** Where several nodes share the rooms, one that is not here, or perhaps not any more, is looked up first. */
+function admitWhere(
+  state: HubState,
+  connection: ClientConnection,
+  message: JoinMessage,
+  decision: Decision,
+): void {
+  const { directory } = state.ports;
+  const isHere = () => state.rooms.get(message.room) !== undefined && directory?.holds(message.room);
+  if (directory === undefined || !decision.ok || isHere()) return admit(state, connection, message, decision);
+  connection.beginJoining(message.ref);
+  lookUp(state, directory, { connection, message, decision }, MAX_LOOKUPS).catch((error: unknown) =>
+    state.announce("failed", error),
+  );
+}
+
+interface Arrival {
+  readonly connection: ClientConnection;
+  readonly message: JoinMessage;
+  readonly decision: Extract<Decision, { ok: true }>;
+}
+
+async function lookUp(
+  state: HubState,
+  directory: RoomDirectory,
+  arrival: Arrival,
+  lookups: number,
+): Promise<void> {
+  const { connection, message, decision } = arrival;
+  const mayMake = message.type === "create" || state.options.createOnJoin;
+  const place = await directory.locate(message.room, mayMake);
+  if (place.kind === "elsewhere") {
+    handOver(state, connection, place.node, message, decision.name);
+    return settle(state);
+  }
+  // What was found may be no more: another join of the same room has failed and given it back.
+  if (place.kind === "here" && !directory.holds(message.room) && lookups > 1)
+    return lookUp(state, directory, arrival, lookups - 1);
+  if (connection.endJoining()) {
+    if (place.kind === "nowhere") refuseUnknownRoom(connection, message);
+    else if (place.kind === "unavailable" || !directory.holds(message.room))
+      connection.fail(message.ref, "unavailable", "rooms cannot be looked up now; try again");
+    else admit(state, connection, message, decision);
+  }
+  if (place.kind === "here" && state.rooms.get(message.room) === undefined) directory.release(message.room);
+  connection.readWaiting();
+  settle(state);
+}
+
+function refuseUnknownRoom(connection: ClientConnection, { ref, room }: JoinMessage): void {
+  connection.fail(ref, "room-not-found", `nobody has created the room "${room}"`);
 }
 
 /** Random and without dots: it stands in TURN usernames. */
@@ -93,8 +161,10 @@ function admit(
     return;
   }
   // The world may have changed while the join was being decided: all of this is asked now, in one go.
-  if (state.draining) return refuseDraining(state, connection, message.ref);
   const existing = state.rooms.get(message.room);
+  // Whoever comes by another node cannot join this call anywhere else: it is let in as long as the call goes on.
+  const isLate = existing === undefined || connection.hops === 0;
+  if (state.draining && isLate) return refuseDraining(state, connection, message.ref);
   const creator = connection.info.exemptFromLimits ? undefined : addressKey(connection.info.address);
   const refusal = refusalOf(state, message, existing, creator);
   if (refusal !== undefined) return connection.fail(message.ref, refusal.code, refusal.message);
@@ -150,7 +220,7 @@ function newSeat(state: HubState, connection: ClientConnection, { peer, name, ro
     connection,
     info: connection.info,
     outbox: new Outbox(state.options, connection.lastSeq),
-    resumeToken: randomToken(),
+    resumeToken: randomToken(state),
     iceServersDueAtMs: issued.dueAtMs,
   });
 }

@@ -3,6 +3,7 @@
  * `Connection`, answers go to a `SignalingLink`, and the clock is a function.
  */
 
+import type { RoomDirectory } from "./directory.ts";
 import type { SignalledIce } from "./ice-in-sdp.ts";
 import type { CallReport, ErrorCode, IceServer, LeaveReason } from "./protocol.ts";
 
@@ -80,6 +81,8 @@ export interface HubPorts {
   iceSignalled?(from: MemberId, to: string, ice: SignalledIce): void;
   /** While this server drains: the URL of another one that takes new calls. Left out, or undefined: there is none. */
   otherNodeUrl?(): string | undefined;
+  /** Left out: this is the only node, and every room is here. */
+  readonly directory?: RoomDirectory;
   readonly events: SignalingEvents;
 }
 

@@ -7,15 +7,16 @@ import { randomBytes } from "node:crypto";
 import type { HubState } from "./hub-state.ts";
 import type { Seat } from "./session.ts";
 
-export function randomToken(): string {
-  return randomBytes(24).toString("base64url");
+/** Where there are several nodes, it begins with the name of the one that has the seat. */
+export function randomToken({ ports }: HubState): string {
+  return `${ports.directory?.tokenPrefix ?? ""}${randomBytes(24).toString("base64url")}`;
 }
 
 /** `used` opened the seat; the `joined` that comes next carries a new one. */
 export function renewToken(state: HubState, seat: Seat, used: string): void {
   forgetTokens(state, seat);
   seat.previousToken = used;
-  seat.resumeToken = randomToken();
+  seat.resumeToken = randomToken(state);
   seat.tokenSeq = seat.outbox.lastSeq + 1;
   state.seatsByToken.set(seat.previousToken, seat);
   state.seatsByToken.set(seat.resumeToken, seat);

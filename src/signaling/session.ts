@@ -8,6 +8,7 @@ import type { Room } from "./rooms.ts";
 /** The socket behind a seat, as the seat uses it. */
 export interface SeatConnection {
   sendFrame(frame: string, urgency?: Urgency): void;
+  close(code: number, reason: string): void;
   /** The seat is gone; the connection may join again. */
   vacate(): void;
   /** Another socket took the seat: closes this one with 4001. Returns the newest `ref` that it handled. */

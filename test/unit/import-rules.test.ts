@@ -49,6 +49,7 @@ const RULES: Rules = new Map<string, FolderRule>([
       builtins: ["*"],
     },
   ],
+  ["cluster", { ...NOTHING, typesOf: ["signaling"], packages: ["ioredis"], builtins: ["crypto"] }],
   ["sdk", { ...NOTHING, typesOf: ["signaling/protocol"] }],
 ]);
 

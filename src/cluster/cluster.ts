@@ -1,0 +1,293 @@
+/**
+ * Several nodes over Redis: the index of rooms (room-index.ts), and what nodes say to each other (switchboard.ts) over publish and
+ * subscribe. Here are the timers and the connections.
+ */
+
+import { randomBytes } from "node:crypto";
+import type {
+  Entry,
+  Guest,
+  GuestLink,
+  Passage,
+  PassageClient,
+  Place,
+  RoomDirectory,
+} from "../signaling/directory.ts";
+import type { RoomMember } from "../signaling/ports.ts";
+import type { Question } from "./questions.ts";
+import { RedisConnections } from "./redis.ts";
+import { type Beat, RoomIndex } from "./room-index.ts";
+import { Switchboard } from "./switchboard.ts";
+
+/** The rooms of this node. */
+export interface ClusterHub {
+  readonly roomNames: readonly string[];
+  members(room: string): readonly RoomMember[] | undefined;
+  kick(room: string, peer: string, reason: string): boolean;
+  closeRoom(room: string): boolean;
+  abandonRoom(room: string): void;
+  receive(link: GuestLink, entry: Entry): Guest;
+}
+
+export interface ClusterEvents {
+  redisReady(): void;
+  redisLost(): void;
+  /** Told once for each time that it is away. */
+  redisFailed(error: Error): void;
+  nodesChanged(nodes: number): void;
+  roomAbandoned(): void;
+  failed(error: unknown): void;
+}
+
+export interface ClusterOptions {
+  readonly url: string;
+  /** A node that Redis has not heard of for so long is dead. */
+  readonly nodeTimeoutMs: number;
+  /** Where clients reach this node, if that is known. */
+  readonly nodeUrl: () => string | undefined;
+  readonly now: () => number;
+  readonly events: ClusterEvents;
+}
+
+/** What a node tells of itself. */
+interface NodeInfo {
+  readonly url?: string;
+  readonly leaving?: true;
+}
+
+const BEATS_PER_LEASE = 5;
+const TICK_MS = 200;
+/** For what was said last; a Redis that is away is not waited for. */
+const FAREWELL_MS = 1000;
+const ID_BYTES = 9;
+
+export class Cluster implements RoomDirectory {
+  readonly nodeId = randomBytes(ID_BYTES).toString("base64url");
+  readonly #options: ClusterOptions;
+  readonly #hub: () => ClusterHub;
+  readonly #redis: RedisConnections;
+  readonly #index: RoomIndex;
+  readonly #switchboard: Switchboard;
+  readonly #timers: NodeJS.Timeout[] = [];
+  #nodes: ReadonlyMap<string, NodeInfo> = new Map();
+  #beating: Promise<void> | undefined;
+  #isWoken = false;
+  #isLeaving = false;
+  #isFailureTold = false;
+
+  /** `hub` is asked for when the first thing happens: the hub needs this to be made. */
+  constructor(options: ClusterOptions, hub: () => ClusterHub) {
+    const { url, nodeTimeoutMs, now, events } = options;
+    const { nodeId } = this;
+    this.#options = options;
+    this.#hub = hub;
+    this.#redis = new RedisConnections(
+      {
+        url,
+        channel: channelOf(nodeId),
+        silentMs: nodeTimeoutMs,
+        maxReconnectMs: Math.min(1000, nodeTimeoutMs / BEATS_PER_LEASE),
+      },
+      {
+        ready: () => this.#redisReady(),
+        lost: () => this.#redisLost(),
+        message: (text) => this.#heard(text),
+        failed: (error) => this.#redisFailed(error),
+      },
+    );
+    this.#index = new RoomIndex(
+      { nodeId, leaseMs: nodeTimeoutMs, info: () => JSON.stringify(this.#info()) },
+      {
+        now,
+        run: (script, args) => this.#redis.run(script, args),
+        roomNames: () => hub().roomNames,
+        hasRoom: (room) => hub().members(room) !== undefined,
+        abandonRoom: (room) => this.#abandon(room),
+      },
+    );
+    this.#switchboard = new Switchboard(nodeId, {
+      now,
+      publish: (node, text) => this.#redis.publish(channelOf(node), text),
+      wakeSoon: () => this.#wakeSoon(),
+      receiveGuest: (link, entry) => hub().receive(link, entry),
+      answer: (question) => this.#answer(question),
+      failed: events.failed,
+    });
+    this.#every(nodeTimeoutMs / BEATS_PER_LEASE, () => this.#beat());
+    this.#every(TICK_MS, () => this.#switchboard.tick());
+  }
+
+  // ---- what the hub asks
+
+  get tokenPrefix(): string {
+    return `${this.nodeId}.`;
+  }
+
+  holds(room: string): boolean {
+    return this.#redis.isReady && this.#index.holds(room);
+  }
+
+  locate(room: string, mayMake: boolean): Promise<Place> {
+    return this.#index.locate(room, mayMake);
+  }
+
+  release(room: string): void {
+    this.#index.release(room);
+  }
+
+  async locateToken(resumeToken: string): Promise<Place> {
+    const node = resumeToken.split(".")[0] ?? "";
+    // One that has come since the last beat is heard of in the next.
+    if (!this.#nodes.has(node)) await this.#beat();
+    const isThere = this.#nodes.has(node);
+    if (isThere ? !this.#redis.isReady : !this.isReady) return { kind: "unavailable" };
+    return isThere ? { kind: "elsewhere", node } : { kind: "nowhere" };
+  }
+
+  handOver(node: string, entry: Entry, client: PassageClient): Passage {
+    return this.#switchboard.handOver(node, entry, client);
+  }
+
+  // ---- what others ask
+
+  /** Whether rooms can be looked up and made. */
+  get isReady(): boolean {
+    return this.#redis.isReady && this.#index.isReady;
+  }
+
+  get nodeCount(): number {
+    return this.#nodes.size;
+  }
+
+  /** Clients of ours whose rooms are at other nodes. */
+  get passageCount(): number {
+    return this.#switchboard.passageCount;
+  }
+
+  /** Of a node that stays. */
+  otherNodeUrl(): string | undefined {
+    const urls = [...this.#nodes]
+      .filter(([node, { leaving }]) => node !== this.nodeId && leaving === undefined)
+      .flatMap(([, { url }]) => (url === undefined ? [] : [url]));
+    return urls[Math.floor(Math.random() * urls.length)];
+  }
+
+  /** No client is sent here any more. */
+  leaving(): void {
+    this.#isLeaving = true;
+    void this.#beat();
+  }
+
+  /** Asks the node where the room lives. Undefined: no such room, or nobody can say. */
+  async ask(question: Question): Promise<unknown> {
+    const place = await this.#index.locate(question.room, false);
+    if (place.kind === "elsewhere") return this.#switchboard.ask(place.node, question);
+    return this.#answer(question);
+  }
+
+  /** Says what is left to be said, and leaves the index. Never rejects. */
+  async close(): Promise<void> {
+    const untilMs = this.#options.now() + FAREWELL_MS;
+    while (this.#redis.isReady && !this.#switchboard.isIdle && this.#options.now() < untilMs)
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    for (const timer of this.#timers) clearInterval(timer);
+    await this.#index.leave().catch(() => undefined);
+    this.#redis.close();
+  }
+
+  // ---- what happens
+
+  #redisReady(): void {
+    this.#isFailureTold = false;
+    this.#options.events.redisReady();
+    void this.#beat();
+    this.#switchboard.resend();
+  }
+
+  #redisLost(): void {
+    this.#index.lost();
+    this.#options.events.redisLost();
+  }
+
+  #redisFailed(error: Error): void {
+    if (this.#isFailureTold) return;
+    this.#isFailureTold = true;
+    this.#options.events.redisFailed(error);
+  }
+
+  /** Every beat is also said to this node itself: a connection that brings nothing is dead. */
+  #heard(text: string): void {
+    if (text !== "") this.#switchboard.receive(text);
+  }
+
+  /** One at a time. */
+  #beat(): Promise<void> {
+    this.#beating ??= this.#beatOnce().finally(() => {
+      this.#beating = undefined;
+    });
+    return this.#beating;
+  }
+
+  async #beatOnce(): Promise<void> {
+    if (!this.#redis.isReady) return;
+    this.#redis.publish(channelOf(this.nodeId), "");
+    try {
+      this.#beaten(await this.#index.beat());
+    } catch (error) {
+      this.#redisFailed(error instanceof Error ? new Error(error.message) : new Error("a beat failed"));
+    }
+  }
+
+  #beaten({ nodes, isSettling }: Beat): void {
+    this.#isFailureTold = false;
+    const before = this.#nodes.size;
+    const told = new Map([...nodes].map(([node, info]) => [node, readInfo(info)]));
+    // An index that has begun anew may not know them all yet.
+    this.#nodes = isSettling ? new Map([...this.#nodes, ...told]) : told;
+    if (!isSettling) this.#switchboard.keepOnly(new Set(told.keys()), this.#options.nodeTimeoutMs);
+    if (this.#nodes.size !== before) this.#options.events.nodesChanged(this.#nodes.size);
+  }
+
+  #abandon(room: string): void {
+    this.#hub().abandonRoom(room);
+    this.#options.events.roomAbandoned();
+  }
+
+  #answer(question: Question): unknown {
+    const { about, room } = question;
+    if (about === "members") return this.#hub().members(room);
+    if (about === "kick") return this.#hub().kick(room, question.peer, question.reason);
+    return this.#hub().closeRoom(room);
+  }
+
+  #wakeSoon(): void {
+    if (this.#isWoken) return;
+    this.#isWoken = true;
+    setImmediate(() => {
+      this.#isWoken = false;
+      this.#switchboard.flush();
+    });
+  }
+
+  #info(): NodeInfo {
+    const url = this.#options.nodeUrl();
+    return { ...(url !== undefined && { url }), ...(this.#isLeaving && { leaving: true }) };
+  }
+
+  #every(ms: number, act: () => unknown): void {
+    this.#timers.push(setInterval(act, ms));
+  }
+}
+
+function channelOf(node: string): string {
+  return `turnpike:to:${node}`;
+}
+
+/** Other versions may say other things. */
+function readInfo(text: string): NodeInfo {
+  try {
+    return JSON.parse(text) as NodeInfo;
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,119 @@
+/** Two connections to Redis, which come back by themselves: one for commands, one that listens. */
+
+import { Redis, type RedisOptions } from "ioredis";
+
+export interface RedisEvents {
+  /** Commands can be sent, and what is sent to this node arrives. */
+  ready(): void;
+  /** One of the two is gone. */
+  lost(): void;
+  message(text: string): void;
+  /** Why there is no connection, without any secret. */
+  failed(error: Error): void;
+}
+
+export interface RedisSettings {
+  /** redis:// or rediss://, perhaps with a password. */
+  readonly url: string;
+  /** What is published there comes to this node. */
+  readonly channel: string;
+  /** A connection on which nothing comes for so long is dead. */
+  readonly silentMs: number;
+  readonly maxReconnectMs: number;
+}
+
+/** A join is answered within two seconds: half of them for Redis. */
+const COMMAND_TIMEOUT_MS = 1000;
+const CONNECT_TIMEOUT_MS = 2000;
+const FIRST_RECONNECT_MS = 50;
+
+export class RedisConnections {
+  readonly #commands: Redis;
+  readonly #subscriber: Redis;
+  readonly #events: RedisEvents;
+  readonly #channel: string;
+  #isSubscribed = false;
+  #isReady = false;
+
+  constructor(settings: RedisSettings, events: RedisEvents) {
+    const { url, channel } = settings;
+    this.#events = events;
+    this.#channel = channel;
+    const options = optionsFor(settings);
+    this.#commands = new Redis(url, { ...options, connectionName: "turnpike" });
+    this.#subscriber = new Redis(url, { ...options, connectionName: "turnpike-listener" });
+    this.#watch(this.#commands);
+    this.#watch(this.#subscriber);
+    this.#subscriber.on("ready", () => this.#subscribe());
+    this.#subscriber.on("message", (_channel: string, text: string) => events.message(text));
+  }
+
+  get isReady(): boolean {
+    return this.#isReady;
+  }
+
+  /** Rejects at once while there is no connection, and after a second without an answer. */
+  async run(script: string, args: readonly string[]): Promise<unknown> {
+    if (!this.#isReady) throw new Error("there is no connection to Redis");
+    return this.#commands.eval(script, 0, ...args);
+  }
+
+  /** What cannot be sent now is lost. */
+  publish(channel: string, text: string): void {
+    if (this.#isReady) this.#commands.publish(channel, text).catch(() => undefined);
+  }
+
+  close(): void {
+    this.#isReady = false;
+    for (const connection of [this.#commands, this.#subscriber]) {
+      connection.removeAllListeners();
+      // Without a listener an error that comes after the end would end the process.
+      connection.on("error", () => undefined);
+      connection.disconnect();
+    }
+  }
+
+  #watch(connection: Redis): void {
+    connection.on("ready", () => this.#look());
+    connection.on("close", () => this.#look());
+    connection.on("error", (error: Error) => this.#events.failed(withoutSecrets(error)));
+  }
+
+  #subscribe(): void {
+    this.#subscriber.subscribe(this.#channel).then(
+      () => {
+        this.#isSubscribed = true;
+        this.#look();
+      },
+      () => this.#subscriber.disconnect(true),
+    );
+  }
+
+  #look(): void {
+    if (this.#subscriber.status !== "ready") this.#isSubscribed = false;
+    const isReady = this.#isSubscribed && this.#commands.status === "ready";
+    if (isReady === this.#isReady) return;
+    this.#isReady = isReady;
+    if (isReady) this.#events.ready();
+    else this.#events.lost();
+  }
+}
+
+/** Nothing waits in ioredis: what was meant for a Redis that is gone must not be done by the one that comes. */
+function optionsFor({ silentMs, maxReconnectMs }: RedisSettings): Omit<RedisOptions, "replyMapping"> {
+  return {
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    autoResubscribe: false,
+    maxRetriesPerRequest: 0,
+    commandTimeout: COMMAND_TIMEOUT_MS,
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    socketTimeout: silentMs,
+    retryStrategy: (times) => Math.min(FIRST_RECONNECT_MS * 2 ** Math.min(times - 1, 10), maxReconnectMs),
+  };
+}
+
+/** What ioredis throws carries the command, and with it the password. */
+function withoutSecrets({ message, name }: Error): Error {
+  return new Error(`${name}: ${message}`);
+}
