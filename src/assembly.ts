@@ -1,5 +1,6 @@
 /** The relay, the hub and their observers, put together. Opens no port and starts no timer: `server.ts` does. */
 
+import type { Cluster } from "./cluster/cluster.ts";
 import type { Config } from "./config/config.ts";
 import { CredentialBook, type CredentialSettings } from "./credentials/credential-book.ts";
 import { buildIceServers, type TurnPorts } from "./credentials/ice-servers.ts";
@@ -16,7 +17,8 @@ import { createOriginLog } from "./observe/origin-log.ts";
 import { createRelayLog } from "./observe/relay-log.ts";
 import { createSignalingLog } from "./observe/signaling-log.ts";
 import { Hub } from "./signaling/hub.ts";
-import type { HubPorts, MemberId, SignalingEvents } from "./signaling/ports.ts";
+import type { HubPorts, MemberId, RoomControl, SignalingEvents } from "./signaling/ports.ts";
+import { roomControl } from "./signaling/room-control.ts";
 import { formatIp, isLoopback, urlHost } from "./stun/address.ts";
 import type { CredentialVerifier, TurnEvents } from "./turn/ports.ts";
 import { createRelayTargetPolicy } from "./turn/relay-target-policy.ts";
@@ -28,6 +30,8 @@ export interface AssemblyOptions {
   readonly config: Config;
   readonly authorize: Authorize | undefined;
   readonly otherNodeUrl: (() => string | undefined) | undefined;
+  /** Undefined: this is the only node. */
+  readonly cluster: Cluster | undefined;
   readonly logger: Logger;
   readonly relayAddresses: readonly RelayAddress[];
   readonly udpEngine: UdpEngine;
@@ -40,12 +44,14 @@ export interface Assembly {
   readonly hub: Hub;
   readonly endpoint: WebSocketEndpoint;
   readonly metrics: Metrics;
+  /** Those of all nodes. */
+  readonly rooms: RoomControl;
   /** Others are in force from now on: everybody seated gets fresh iceServers, and static users who are none any more lose their relay. */
   changeCredentials(settings: CredentialSettings): void;
 }
 
 export function assemble(options: AssemblyOptions): Assembly {
-  const { config, logger } = options;
+  const { config, logger, cluster } = options;
   const metrics = createMetrics();
   const tellMember: TurnEvents = {
     targetRefused({ roomKey, peer }, target, reason) {
@@ -65,6 +71,8 @@ export function assemble(options: AssemblyOptions): Assembly {
   const events = fanOut<SignalingEvents>([endRelay, metrics.signalingEvents, createSignalingLog(logger)]);
   const hub = createHub(options, events, turn, credentials);
   metrics.watch(turn, () => hub.stats);
+  if (cluster !== undefined) watchCluster(metrics, cluster, hub);
+  const rooms = roomControl((question) => (cluster ?? hub).answer(question));
   const endpoint = new WebSocketEndpoint({
     connect: (link, info) => hub.connect(link, info),
     maxMessageBytes: config.limits.maxMessageBytes,
@@ -80,7 +88,16 @@ export function assemble(options: AssemblyOptions): Assembly {
     for (const name of credentials.change(settings)) turn.closeStaticUser(name);
     hub.renewIceServers();
   }
-  return { turn, hub, endpoint, metrics, changeCredentials };
+  return { turn, hub, endpoint, metrics, rooms, changeCredentials };
+}
+
+function watchCluster(metrics: Metrics, cluster: Cluster, hub: Hub): void {
+  metrics.watchCluster(() => ({
+    isReady: cluster.isReady,
+    nodes: cluster.nodeCount,
+    passages: cluster.passageCount,
+    guests: hub.guestCount,
+  }));
 }
 
 /** With a list, the page under the public name as well: a TLS proxy that is not trusted hides that it was https. */
@@ -124,11 +141,13 @@ function createRelay(
 }
 
 function createHub(
-  { config, authorize, otherNodeUrl, turnPorts }: AssemblyOptions,
+  options: AssemblyOptions,
   events: SignalingEvents,
   turn: TurnServer,
   credentials: CredentialBook,
 ): Hub {
+  const { config, authorize, cluster, turnPorts } = options;
+  const otherNodeUrl = options.otherNodeUrl ?? (cluster && (() => cluster.otherNodeUrl()));
   const ports: HubPorts = {
     now: () => performance.now(),
     issueIceServers({ peer, roomKey }, info) {
@@ -136,7 +155,7 @@ function createHub(
       const credential = credentials.issue(roomUser(peer, roomKey), expiresAt);
       if (config.turnUrls.length > 0)
         return { iceServers: poolIceServers(config.turnUrls, roomKey, credential), expiresAt };
-      const host = config.publicHost ?? info.host;
+      const host = config.publicHost ?? ownAddressOf(options) ?? info.host;
       const hostIsPublic = config.publicHost !== undefined;
       const iceServers = buildIceServers({ host, hostIsPublic, ports: turnPorts() }, credential);
       return { iceServers, expiresAt };
@@ -144,10 +163,18 @@ function createHub(
     iceSignalled: (from, to, ice) => turn.iceSignalled(from, to, ice),
     lastRelayedAt: (member) => turn.lastRelayedAtMs(roomUser(member.peer, member.roomKey), member),
     ...(authorize !== undefined && { authorize }),
+    ...(cluster !== undefined && { directory: cluster }),
     ...(otherNodeUrl !== undefined && { otherNodeUrl }),
     events,
   };
   return new Hub({ ...config, ...config.limits }, ports);
+}
+
+/** Where several nodes have rooms, the name that a client used may lead to any of them, and a room's relay is at one. */
+function ownAddressOf({ cluster, relayAddresses }: AssemblyOptions): string | undefined {
+  if (cluster === undefined) return undefined;
+  const address = relayAddresses.find(({ relayedIp }) => relayedIp.family === 4) ?? relayAddresses[0];
+  return address && formatIp(address.relayedIp);
 }
 
 function nowSeconds(): number {

@@ -1,6 +1,7 @@
 /** How a running server ends: at once, or when the calls that run are over. */
 
 import type { Assembly } from "./assembly.ts";
+import type { Cluster } from "./cluster/cluster.ts";
 import { closeListeners, type Listener } from "./net/listen.ts";
 import type { Sweeper } from "./net/sweeper.ts";
 import type { UdpEngine } from "./net/udp-engine.ts";
@@ -12,6 +13,8 @@ export interface Endable {
   readonly udpEngine: UdpEngine;
   readonly sweeper: Sweeper;
   readonly detach: () => void;
+  /** Undefined: this is the only node. */
+  readonly cluster: Cluster | undefined;
 }
 
 /** Of the shutdown's time, what is kept for closing WebSockets in order; at most half of it. */
@@ -19,7 +22,9 @@ const CLOSE_HANDSHAKE_MS = 1000;
 const DRAIN_POLL_MS = 250;
 
 /** Nobody new is let in: members and newcomers hear of it, and TURN clients outside of rooms get no allocation any more. */
-export function beginDrain({ assembly: { hub, turn } }: Endable, seconds: number, url?: string): void {
+export function beginDrain({ assembly, cluster }: Endable, seconds: number, url?: string): void {
+  const { hub, turn } = assembly;
+  cluster?.leaving();
   hub.goAway(seconds, url);
   turn.drain();
 }
@@ -46,14 +51,17 @@ export async function shutDown(running: Endable, boundMs: number): Promise<void>
   const graceMs = boundMs - handshakeMs;
   beginDrain(running, Math.floor(graceMs / 1000));
   // A seat whose member is away waits for a socket that would not find us any more.
-  await waitUntil(() => hub.stats.members === 0 || endpoint.size === 0, graceMs);
+  const nobodyHears = () => endpoint.size === 0 && hub.guestCount === 0;
+  await waitUntil(() => hub.stats.members === 0 || nobodyHears(), graceMs);
   hub.closeAllRooms("shutdown");
+  hub.closeGuests(1001, "server is shutting down");
   endpoint.closeAll(1001, "server is shutting down");
   await waitUntil(() => endpoint.size === 0, handshakeMs);
   endpoint.terminateAll();
   running.detach();
   running.sweeper.close();
   turn.close();
+  await running.cluster?.close();
   await closeListeners(running.listeners);
   await running.udpEngine.close();
 }

@@ -41,6 +41,8 @@ export type {
   RoomMember,
 } from "./signaling/ports.ts";
 
+export { RoomUnavailableError } from "./signaling/room-control.ts";
+
 /** The keys of the configuration file, and what only a program can give. */
 export type ServerOptions = ConfigInput & {
   /** A `node:http` or `node:https` server of yours: signaling is attached to it at `/signal`. It stays yours. */

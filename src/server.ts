@@ -9,10 +9,11 @@
 
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from "node:http";
 import type { Server as HttpsServer } from "node:https";
-import { type Authorize, assemble } from "./assembly.ts";
+import { type Assembly, type Authorize, assemble } from "./assembly.ts";
 import type { Config } from "./config/config.ts";
 import type { TurnPorts } from "./credentials/ice-servers.ts";
 import { beginDrain, callsEnd, type Endable, shutDown } from "./ending.ts";
+import { joinCluster } from "./join-cluster.ts";
 import type { DrainStatus } from "./net/admin-drain.ts";
 import { createAdminHandler } from "./net/admin-server.ts";
 import { attachUpgrade } from "./net/attach.ts";
@@ -28,6 +29,7 @@ import { createProxyLog } from "./observe/proxy-log.ts";
 import { hasOwnRelay, openPorts, type PortAddresses } from "./open-ports.ts";
 import { type CredentialChange, reloaded, withCredentials } from "./reload.ts";
 import type { RoomControl } from "./signaling/ports.ts";
+import { roomControl } from "./signaling/room-control.ts";
 import { formatIp, type IpFamily } from "./stun/address.ts";
 
 export { type CertificateProblem, findCertificateProblems } from "./net/certificate-check.ts";
@@ -114,7 +116,7 @@ type State =
   | { readonly name: "closing"; readonly done: Promise<void> }
   | { readonly name: "closed"; readonly done: Promise<void> };
 
-const NO_ROOMS: RoomControl = { members: () => undefined, kick: () => false, closeRoom: () => false };
+const NO_ROOMS = roomControl(({ about }) => (about === "members" ? null : false));
 
 /** What only our own command line uses. */
 export interface ReloadableServer extends TurnpikeServer {
@@ -163,7 +165,7 @@ class ServerLifecycle implements ReloadableServer {
   }
 
   get rooms(): RoomControl {
-    return this.#state.name === "running" ? this.#state.assembly.hub : NO_ROOMS;
+    return this.#state.name === "running" ? this.#state.assembly.rooms : NO_ROOMS;
   }
 
   async start(): Promise<ServerAddresses> {
@@ -171,7 +173,10 @@ class ServerLifecycle implements ReloadableServer {
       throw new ServerStateError(`cannot start: the server is ${this.#state.name}`);
     const config = this.#config;
     const opening = open(config, this.#hooks, this.#logger, {
-      isReady: () => this.#state.name === "running" && this.#drained === undefined,
+      isReady: () =>
+        this.#state.name === "running" &&
+        this.#drained === undefined &&
+        this.#state.cluster?.isReady !== false,
       isDraining: () => this.#drained !== undefined || this.#state.name === "closing",
       drain: (url) => this.#drainForAdmin(url),
     });
@@ -293,10 +298,12 @@ async function open(
   const { authorize, otherNodeUrl } = hooks;
   const failed = (error: unknown) => logger.error({ err: error }, "the server met a defect");
   const udpEngine = await openUdpEngine(config.udpEngine, failed);
-  const assembly = assemble({
+  const cluster = await joinCluster(config, logger, () => assembly.hub);
+  const assembly: Assembly = assemble({
     config,
     authorize,
     otherNodeUrl,
+    cluster,
     logger,
     relayAddresses,
     udpEngine,
@@ -316,7 +323,13 @@ async function open(
     admin:
       hooks.admin === false
         ? undefined
-        : createAdminHandler({ isReady, renderMetrics: metrics.render, rooms: hub, drain, failed }),
+        : createAdminHandler({
+            isReady,
+            renderMetrics: metrics.render,
+            rooms: assembly.rooms,
+            drain,
+            failed,
+          }),
     failed,
     proxyHeaderRefused: createProxyLog(logger, () => performance.now()),
     certificateChanged: () => logger.info({}, "the certificate was read again, and is in use"),
@@ -327,6 +340,7 @@ async function open(
   if (failures.length > 0) {
     endpoint.terminateAll();
     turn.close();
+    await cluster?.close();
     await closeListeners(ports.listeners);
     await udpEngine.close();
     throw new ListenError(failures);
@@ -336,6 +350,7 @@ async function open(
   metrics.watchDraining(isDraining);
   return {
     assembly,
+    cluster,
     assets,
     listeners: ports.listeners,
     udpEngine,

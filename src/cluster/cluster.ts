@@ -13,8 +13,7 @@ import type {
   Place,
   RoomDirectory,
 } from "../signaling/directory.ts";
-import type { RoomMember } from "../signaling/ports.ts";
-import type { Question } from "./questions.ts";
+import type { RoomQuestion } from "../signaling/room-control.ts";
 import { RedisConnections } from "./redis.ts";
 import { type Beat, RoomIndex } from "./room-index.ts";
 import { Switchboard } from "./switchboard.ts";
@@ -22,11 +21,10 @@ import { Switchboard } from "./switchboard.ts";
 /** The rooms of this node. */
 export interface ClusterHub {
   readonly roomNames: readonly string[];
-  members(room: string): readonly RoomMember[] | undefined;
-  kick(room: string, peer: string, reason: string): boolean;
-  closeRoom(room: string): boolean;
+  hasRoom(room: string): boolean;
   abandonRoom(room: string): void;
   receive(link: GuestLink, entry: Entry): Guest;
+  answer(question: RoomQuestion): unknown;
 }
 
 export interface ClusterEvents {
@@ -44,7 +42,7 @@ export interface ClusterOptions {
   /** A node that Redis has not heard of for so long is dead. */
   readonly nodeTimeoutMs: number;
   /** Where clients reach this node, if that is known. */
-  readonly nodeUrl: () => string | undefined;
+  readonly nodeUrl: string | undefined;
   readonly now: () => number;
   readonly events: ClusterEvents;
 }
@@ -101,7 +99,7 @@ export class Cluster implements RoomDirectory {
         now,
         run: (script, args) => this.#redis.run(script, args),
         roomNames: () => hub().roomNames,
-        hasRoom: (room) => hub().members(room) !== undefined,
+        hasRoom: (room) => hub().hasRoom(room),
         abandonRoom: (room) => this.#abandon(room),
       },
     );
@@ -110,7 +108,7 @@ export class Cluster implements RoomDirectory {
       publish: (node, text) => this.#redis.publish(channelOf(node), text),
       wakeSoon: () => this.#wakeSoon(),
       receiveGuest: (link, entry) => hub().receive(link, entry),
-      answer: (question) => this.#answer(question),
+      answer: (question) => hub().answer(question),
       failed: events.failed,
     });
     this.#every(nodeTimeoutMs / BEATS_PER_LEASE, () => this.#beat());
@@ -178,11 +176,11 @@ export class Cluster implements RoomDirectory {
     void this.#beat();
   }
 
-  /** Asks the node where the room lives. Undefined: no such room, or nobody can say. */
-  async ask(question: Question): Promise<unknown> {
+  /** Asks the node where the room lives. Undefined: nobody can say. */
+  async answer(question: RoomQuestion): Promise<unknown> {
     const place = await this.#index.locate(question.room, false);
     if (place.kind === "elsewhere") return this.#switchboard.ask(place.node, question);
-    return this.#answer(question);
+    return place.kind === "unavailable" ? undefined : this.#hub().answer(question);
   }
 
   /** Says what is left to be said, and leaves the index. Never rejects. */
@@ -253,13 +251,6 @@ export class Cluster implements RoomDirectory {
     this.#options.events.roomAbandoned();
   }
 
-  #answer(question: Question): unknown {
-    const { about, room } = question;
-    if (about === "members") return this.#hub().members(room);
-    if (about === "kick") return this.#hub().kick(room, question.peer, question.reason);
-    return this.#hub().closeRoom(room);
-  }
-
   #wakeSoon(): void {
     if (this.#isWoken) return;
     this.#isWoken = true;
@@ -270,8 +261,8 @@ export class Cluster implements RoomDirectory {
   }
 
   #info(): NodeInfo {
-    const url = this.#options.nodeUrl();
-    return { ...(url !== undefined && { url }), ...(this.#isLeaving && { leaving: true }) };
+    const { nodeUrl } = this.#options;
+    return { ...(nodeUrl !== undefined && { url: nodeUrl }), ...(this.#isLeaving && { leaving: true }) };
   }
 
   #every(ms: number, act: () => unknown): void {

@@ -1,6 +1,6 @@
 /** Clients of one other node whose rooms are here: for the hub they are connections like others. */
 
-import type { Entry, Guest, GuestLink } from "../signaling/directory.ts";
+import type { Entry, Guest, GuestLink, HandedBack } from "../signaling/directory.ts";
 import type { ServerMessageBody } from "../signaling/protocol.ts";
 import type { NodeChannel, Operation, Sender } from "./node-channel.ts";
 
@@ -43,10 +43,12 @@ export class Guests {
 function act(socket: RemoteSocket | undefined, kind: string, value: unknown): boolean {
   switch (kind) {
     case "text":
-      socket?.guest?.receiveText(value as string);
+      if (socket?.isBack) socket.bounce(value);
+      else socket?.guest?.receiveText(value as string);
       return true;
     case "tell":
-      socket?.guest?.tell(value as ServerMessageBody);
+      if (socket?.isBack) socket.bounce(value);
+      else socket?.guest?.tell(value as ServerMessageBody);
       return true;
     case "arrived":
       socket?.guest?.arrived(socket.sentFrames - (value as number));
@@ -56,8 +58,7 @@ function act(socket: RemoteSocket | undefined, kind: string, value: unknown): bo
       socket?.guest?.abandon();
       return true;
     case "gone":
-      socket?.end();
-      socket?.guest?.closed();
+      socket?.gone();
       return true;
     default:
       return false;
@@ -70,6 +71,8 @@ class RemoteSocket implements GuestLink, Sender {
   waitingBytes = 0;
   sentFrames = 0;
   isOver = false;
+  /** Handed back: what comes is sent back, until the other node knows. */
+  isBack = false;
   readonly #id: number;
   readonly #channel: NodeChannel;
   readonly #forget: () => void;
@@ -91,6 +94,22 @@ class RemoteSocket implements GuestLink, Sender {
   refuse(message: ServerMessageBody): void {
     this.#tell(["refused", this.#id, message]);
     this.end();
+  }
+
+  handBack(rest: HandedBack): void {
+    this.#tell(["back", this.#id, rest]);
+    this.isBack = true;
+  }
+
+  bounce(value: unknown): void {
+    this.#tell(["bounce", this.#id, value]);
+  }
+
+  /** The other node has closed it, or knows that it was handed back. */
+  gone(): void {
+    if (this.isBack) this.#tell(["bye", this.#id]);
+    this.end();
+    if (!this.isBack) this.guest?.closed();
   }
 
   send(frame: string): void {

@@ -1,6 +1,6 @@
 /** Our clients' ways to rooms at one other node. */
 
-import type { Entry, Passage, PassageClient } from "../signaling/directory.ts";
+import type { Entry, HandedBack, Passage, PassageClient } from "../signaling/directory.ts";
 import type { ServerMessageBody } from "../signaling/protocol.ts";
 import type { NodeChannel, Operation, Sender } from "./node-channel.ts";
 
@@ -71,7 +71,7 @@ export class Passages {
   }
 }
 
-const KINDS = ["entered", "refused", "frame", "close", "cut"] as const;
+const KINDS = ["entered", "refused", "frame", "back", "bounce", "bye", "close", "cut"] as const;
 type Kind = (typeof KINDS)[number];
 
 function isForPassage(kind: string): kind is Kind {
@@ -94,6 +94,10 @@ class ClientPassage implements Passage, Sender {
   readonly #options: PassageOptions;
   readonly #client: PassageClient;
   #isEntering = true;
+  /** The seat has ended there; what was on its way is coming back. */
+  #returning: HandedBack | undefined;
+  /** What the client said since. */
+  readonly #late: (string | ServerMessageBody)[] = [];
   #arrived = 0;
 
   constructor(options: PassageOptions) {
@@ -103,11 +107,14 @@ class ClientPassage implements Passage, Sender {
   }
 
   text(text: string): void {
-    this.#send(["text", this.id, text]);
+    if (this.#returning === undefined) return this.#send(["text", this.id, text]);
+    this.#late.push(text);
+    this.waitingBytes += text.length;
   }
 
   tell(message: ServerMessageBody): void {
-    this.#send(["tell", this.id, message]);
+    if (this.#returning === undefined) this.#send(["tell", this.id, message]);
+    else this.#late.push(message);
   }
 
   arrived(frames: number): void {
@@ -129,6 +136,13 @@ class ClientPassage implements Passage, Sender {
         return this.#client.entered();
       case "frame":
         return this.#client.frame(rest[0] as string);
+      case "back":
+        this.#returning = rest[0] as HandedBack;
+        return this.#send(["gone", this.id]);
+      case "bounce":
+        return this.#bounced(rest[0] as string | ServerMessageBody);
+      case "bye":
+        return this.#cameBack();
       case "refused":
         this.#end();
         return this.#client.refused(rest[0] as ServerMessageBody);
@@ -139,6 +153,17 @@ class ClientPassage implements Passage, Sender {
         this.#end();
         return this.#client.cut();
     }
+  }
+
+  #bounced(one: string | ServerMessageBody): void {
+    const { lastSeq = 0, lastRef = 0, unread = [] } = this.#returning ?? {};
+    this.#returning = { lastSeq, lastRef, unread: [...unread, one] };
+  }
+
+  #cameBack(): void {
+    const { lastSeq = 0, lastRef = 0, unread = [] } = this.#returning ?? {};
+    this.#end();
+    this.#client.handedBack({ lastSeq, lastRef, unread: [...unread, ...this.#late] });
   }
 
   giveUp(): void {

@@ -1,5 +1,6 @@
 /** What one node asks another about a room that lives there. */
 
+import type { RoomQuestion } from "../signaling/room-control.ts";
 import type { NodeChannel, Operation } from "./node-channel.ts";
 
 const TIMEOUT_MS = 2000;
@@ -9,26 +10,21 @@ interface Asked {
   readonly resolve: (answer: unknown) => void;
 }
 
-export type Question =
-  | { readonly about: "members"; readonly room: string }
-  | { readonly about: "kick"; readonly room: string; readonly peer: string; readonly reason: string }
-  | { readonly about: "closeRoom"; readonly room: string };
-
 export class Questions {
   readonly #channel: NodeChannel;
   readonly #now: () => number;
-  readonly #answer: (question: Question) => unknown;
+  readonly #answer: (question: RoomQuestion) => unknown;
   readonly #asked = new Map<number, Asked>();
   #lastId = 0;
 
-  constructor(channel: NodeChannel, now: () => number, answer: (question: Question) => unknown) {
+  constructor(channel: NodeChannel, now: () => number, answer: (question: RoomQuestion) => unknown) {
     this.#channel = channel;
     this.#now = now;
     this.#answer = answer;
   }
 
   /** Undefined: no answer came. */
-  ask(question: Question): Promise<unknown> {
+  ask(question: RoomQuestion): Promise<unknown> {
     const id = ++this.#lastId;
     this.#channel.send(["ask", id, question]);
     return new Promise((resolve) => {
@@ -38,7 +34,7 @@ export class Questions {
 
   /** False: it is neither a question nor an answer. */
   receive([kind, id, value]: Operation): boolean {
-    if (kind === "ask") this.#channel.send(["answer", id, this.#answer(value as Question)]);
+    if (kind === "ask") this.#channel.send(["answer", id, this.#answer(value as RoomQuestion)]);
     else if (kind === "answer") this.#settle(id, value);
     else return false;
     return true;

@@ -4,10 +4,11 @@
  */
 
 import type { Entry, Passage, PassageClient } from "../signaling/directory.ts";
+import type { RoomQuestion } from "../signaling/room-control.ts";
 import { Guests, type ReceiveGuest } from "./guests.ts";
 import { type Frame, NodeChannel, type Operation } from "./node-channel.ts";
 import { Passages } from "./passages.ts";
-import { type Question, Questions } from "./questions.ts";
+import { Questions } from "./questions.ts";
 
 export interface SwitchboardPorts {
   now(): number;
@@ -18,7 +19,7 @@ export interface SwitchboardPorts {
   /** A connection that another node has. */
   readonly receiveGuest: ReceiveGuest;
   /** A question of another node about a room that lives here. */
-  answer(question: Question): unknown;
+  answer(question: RoomQuestion): unknown;
   failed(error: unknown): void;
 }
 
@@ -86,7 +87,7 @@ export class Switchboard {
   }
 
   /** Undefined: no answer came. */
-  ask(node: string, question: Question): Promise<unknown> {
+  ask(node: string, question: RoomQuestion): Promise<unknown> {
     return this.#peer(node).questions.ask(question);
   }
 

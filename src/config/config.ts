@@ -53,6 +53,11 @@ export interface Config {
   readonly adminHost: IpAddress;
   readonly adminPort: number;
   readonly logLevel: "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
+  /** Shared with other nodes; undefined: this is the only one. May hold a password. */
+  readonly redis: string | undefined;
+  /** Where clients reach this node and no other. */
+  readonly nodeUrl: string | undefined;
+  readonly nodeTimeoutSeconds: number;
   /** Proxies whose X-Forwarded-For is believed. */
   readonly trustedProxies: readonly Cidr[];
   /** Origins that may open a WebSocket; empty: every origin. */

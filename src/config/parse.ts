@@ -46,6 +46,8 @@ function toConfig(parsed: ParsedInput): Config {
     hostsAreDefault: hosts === undefined,
     tls: hasTls ? { port: tlsPort, certFile: tlsCert, keyFile: tlsKey } : undefined,
     publicHost: parsed.publicHost,
+    redis: parsed.redis,
+    nodeUrl: parsed.nodeUrl,
     secrets: secrets.length > 0 ? secrets : [randomBytes(RANDOM_SECRET_BYTES).toString("base64url")],
     secretIsRandom: secrets.length === 0,
     clearOnLeave: parsed.clearOnLeave ?? parsed.roomSize === 2,
@@ -131,6 +133,11 @@ function crossCheck(input: ConfigInput, locate: Locate): ConfigIssue[] {
     add(
       "secrets",
       "is missing; the servers of turnUrls take credentials that are signed with a secret they share",
+    );
+  if (input.redis !== undefined && !isNotEmpty(input.secrets))
+    add(
+      "secrets",
+      "is missing; nodes that share rooms take each other's credentials, and need one secret for it",
     );
   return [...issues, ...loopbackOutside(input, locate), ...discoveryIssues(input, locate)];
 }

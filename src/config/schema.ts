@@ -19,7 +19,9 @@ import {
   origin,
   port,
   portRange,
+  redisUrl,
   secret,
+  signalUrl,
   text,
   toggle,
   turnUrl,
@@ -340,6 +342,25 @@ export const schema = z.strictObject(
       name: "allowedOrigin",
       about: "web pages that may use signaling beside the server's own, by origin",
       defaultText: "every page",
+    }),
+    redis: setting(redisUrl().optional(), {
+      group: "Several nodes",
+      value: "url",
+      about:
+        "shares rooms with other servers that name the same Redis or Valkey; needs a secret that all of them have",
+      secret: true,
+    }),
+    nodeUrl: setting(signalUrl().optional(), {
+      group: "Several nodes",
+      value: "url",
+      about: "where clients reach this node and no other, for those who are sent away from one that drains",
+      defaultText: "wss://PUBLIC-HOST/signal with --public-host and --tls-port",
+    }),
+    nodeTimeoutSeconds: setting(whole(1, 60).default(6), {
+      group: "Several nodes",
+      value: "seconds",
+      about:
+        "a node that Redis has not heard of for so long is gone; five beats, so that one that is lost costs nothing",
     }),
     trustedProxies: setting(list(cidr()).default([]), {
       group: "Operation",

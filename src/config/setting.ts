@@ -2,7 +2,14 @@
 
 import { z } from "zod";
 
-export type SettingGroup = "Ports and addresses" | "TLS" | "TURN" | "Rooms" | "Operation" | "Limits";
+export type SettingGroup =
+  | "Ports and addresses"
+  | "TLS"
+  | "TURN"
+  | "Rooms"
+  | "Several nodes"
+  | "Operation"
+  | "Limits";
 
 export interface SettingInfo {
   readonly group: SettingGroup;

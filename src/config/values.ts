@@ -108,6 +108,25 @@ export const turnUrl = () =>
     return scheme.startsWith("stun") && transport !== undefined ? undefined : value;
   }, "must be a URL like turn:turn.example.com:3478?transport=udp, turns:turn.example.com:443 or stun:…");
 
+/** May hold a password. */
+export const redisUrl = () =>
+  text(
+    (value) =>
+      /^rediss?:$/.test(urlOf(value)?.protocol ?? "") && urlOf(value)?.hostname ? value : undefined,
+    "must be a URL like redis://redis.example:6379 or rediss://:PASSWORD@redis.example:6380",
+  );
+
+/** Of a WebSocket. */
+export const signalUrl = () =>
+  text(
+    (value) => (/^wss?:$/.test(urlOf(value)?.protocol ?? "") ? value : undefined),
+    "must be a URL like wss://node1.example.com/signal",
+  );
+
+function urlOf(value: string): URL | undefined {
+  return URL.canParse(value) ? new URL(value) : undefined;
+}
+
 /** Fails where two addresses of one family are given. */
 export function onePerFamily(ips: readonly IpAddress[]): boolean {
   return new Set(ips.map(({ family }) => family)).size === ips.length;

@@ -17,6 +17,7 @@ const STATUS = {
   "peer-not-found": 404,
   "not-found": 404,
   "method-not-allowed": 405,
+  unavailable: 503,
 } as const;
 
 /** False: it was refused, and answered. */

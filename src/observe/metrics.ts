@@ -3,6 +3,7 @@
 import { Registry } from "prom-client";
 import type { SignalingEvents } from "../signaling/ports.ts";
 import type { TurnEvents } from "../turn/ports.ts";
+import { type ClusterTotals, registerClusterTotals } from "./cluster-metrics.ts";
 import { registerProcessMetrics } from "./process-metrics.ts";
 import {
   type RelayTotals,
@@ -29,6 +30,8 @@ export interface Metrics {
   watchSendErrors(counts: ReadonlyMap<string, number>): void;
   /** And whether the server drains; once per server. */
   watchDraining(isDraining: () => boolean): void;
+  /** And the other nodes; once per server. */
+  watchCluster(totals: () => ClusterTotals): void;
   /** The metrics page in the Prometheus text format. */
   render(): Promise<{ readonly contentType: string; readonly text: string }>;
 }
@@ -46,6 +49,7 @@ export function createMetrics(): Metrics {
     watchTurnConnections: (open) => registerTurnConnections(registry, open),
     watchSendErrors: (counts) => registerSendErrors(registry, counts),
     watchDraining: (isDraining) => registerDraining(registry, isDraining),
+    watchCluster: (totals) => registerClusterTotals(registry, totals),
     async render() {
       return { contentType: registry.contentType, text: await registry.metrics() };
     },

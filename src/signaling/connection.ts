@@ -15,7 +15,7 @@
 
 import { addressKey } from "./address-counts.ts";
 import { dismiss, seatLost } from "./departures.ts";
-import type { Guest, GuestLink, Passage } from "./directory.ts";
+import type { Guest, GuestLink, HandedBack, Passage } from "./directory.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { type HubState, settle } from "./hub-state.ts";
 import { Intake } from "./intake.ts";
@@ -58,8 +58,10 @@ export class ClientConnection implements Connection, SeatConnection, Guest {
   readonly #waiting: WaitingFrames;
   /** Undefined for a guest: its node looks after its socket. */
   readonly #heartbeat: Heartbeat | undefined;
-  /** A guest that is neither let in nor refused yet. */
-  #entering: GuestLink | undefined;
+  /** Of a guest. */
+  readonly #guestLink: GuestLink | undefined;
+  /** Of a guest: it is neither let in nor refused yet. */
+  #isEntering: boolean;
   #phase: Phase;
   /** Of what was sent while there was no seat; a seat made on this connection goes on from here. */
   #lastSeq = 0;
@@ -76,7 +78,8 @@ export class ClientConnection implements Connection, SeatConnection, Guest {
     this.#state = state;
     this.#link = link;
     this.hops = guest?.hops ?? 0;
-    this.#entering = guest?.link;
+    this.#guestLink = guest?.link;
+    this.#isEntering = guest !== undefined;
     this.#lastSeq = guest?.lastSeq ?? 0;
     this.#lastRef = guest?.lastRef ?? -1;
     // A guest is counted and limited where its socket is.
@@ -145,7 +148,7 @@ export class ClientConnection implements Connection, SeatConnection, Guest {
   send(message: ServerMessageBody): void {
     if (this.#phase.kind === "seated") this.#phase.seat.send(message);
     else if (this.#phase.kind === "elsewhere") this.#phase.passage.tell(message);
-    else if (this.#entering !== undefined) this.#refuseEntry(this.#entering, message);
+    else if (this.#isEntering) this.#refuseEntry(message);
     else this.sendFrame(numbered(JSON.stringify(message), ++this.#lastSeq));
   }
 
@@ -218,8 +221,8 @@ export class ClientConnection implements Connection, SeatConnection, Guest {
     this.#phase = phase;
     this.#frames = 0;
     this.#heartbeat?.forgetSeq();
-    this.#entering?.entered();
-    this.#entering = undefined;
+    if (this.#isEntering) this.#guestLink?.entered();
+    this.#isEntering = false;
   }
 
   /**
@@ -235,6 +238,28 @@ export class ClientConnection implements Connection, SeatConnection, Guest {
     if (this.#phase.kind !== "seated") return;
     this.#lastSeq = this.#phase.seat.outbox.lastSeq;
     this.#phase = { kind: "idle", sinceMs: this.#state.ports.now() };
+    if (this.#guestLink !== undefined) this.#state.vacated.push(this);
+  }
+
+  /** A guest without a seat: where it goes next, the node finds out that has its socket. */
+  goBack(unread: HandedBack["unread"] = []): void {
+    if (this.#phase.kind !== "idle" || this.#guestLink === undefined) return;
+    this.#guestLink.handBack({ lastSeq: this.#lastSeq, lastRef: this.#lastRef, unread });
+    this.#end();
+  }
+
+  /** Its seat at another node has ended. */
+  comeBack({ lastSeq, lastRef, unread }: HandedBack): void {
+    if (this.#phase.kind !== "elsewhere") return;
+    this.#phase = { kind: "idle", sinceMs: this.#state.ports.now() };
+    this.#lastSeq = lastSeq;
+    this.#lastRef = lastRef;
+    this.#heartbeat?.forgetSeq();
+    if (this.#guestLink !== undefined) return this.goBack(unread);
+    for (const one of unread) {
+      if (typeof one === "string") this.#accept(one);
+      else this.send(one);
+    }
   }
 
   replaced(): number {
@@ -279,10 +304,15 @@ export class ClientConnection implements Connection, SeatConnection, Guest {
     else if (weight === "too-large") this.#refuseTooLarge(text);
     else if (kind === "binary")
       this.#bad(undefined, "bad-message", "binary frames are no part of this protocol");
-    else if (this.#phase.kind === "joining") this.#wait(text);
-    else if (this.#phase.kind === "elsewhere") this.#passOn(this.#phase.passage, text);
-    else this.#read(text);
+    else this.#accept(text);
     settle(this.#state);
+  }
+
+  /** A text that was weighed. */
+  #accept(text: string): void {
+    if (this.#phase.kind === "joining") this.#wait(text);
+    else if (this.#phase.kind === "elsewhere") this.#passOn(this.#phase.passage, text);
+    else if (this.#phase.kind !== "closed") this.#read(text);
   }
 
   /** What is refused unread leaves no trace: its `ref` may be used again. */
@@ -331,8 +361,8 @@ export class ClientConnection implements Connection, SeatConnection, Guest {
     this.close(CLOSE_CODES.protocol, "no join in time");
   }
 
-  #refuseEntry(link: GuestLink, message: ServerMessageBody): void {
-    this.#guardLink(() => link.refuse(message));
+  #refuseEntry(message: ServerMessageBody): void {
+    this.#guestLink?.refuse(message);
     this.#end();
   }
 

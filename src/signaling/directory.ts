@@ -69,8 +69,18 @@ export interface PassageClient {
   entered(): void;
   refused(message: ServerMessageBody): void;
   frame(frame: string): void;
+  /** The seat has ended, the connection has not, and this ends the passage. */
+  handedBack(rest: HandedBack): void;
   close(code: number, reason: string): void;
   cut(): void;
+}
+
+/** Where a connection goes on whose seat was elsewhere. */
+export interface HandedBack {
+  readonly lastSeq: number;
+  readonly lastRef: number;
+  /** What went to the other node and was not read there, in order: the client's texts, and words of this node to its client. */
+  readonly unread: readonly (string | ServerMessageBody)[];
 }
 
 /** At the other end: a socket that another node has. */
@@ -78,6 +88,8 @@ export interface GuestLink extends SignalingLink {
   entered(): void;
   /** The connection was not let in, and has ended. */
   refuse(message: ServerMessageBody): void;
+  /** The seat has ended, and the guest with it. What comes for it from now on goes back too. */
+  handBack(rest: HandedBack): void;
 }
 
 /** At the other end: what that node tells of it. Nothing here throws. */

@@ -50,6 +50,8 @@ export interface HubState {
   readonly connectionsPerAddress: AddressCounts;
   /** Connections that failed while something was sent to them; `settle` takes them out when that is done. */
   readonly lost: ClientConnection[];
+  /** Guests whose seat has ended; `settle` sends them back to the nodes that have their sockets. */
+  readonly vacated: ClientConnection[];
   /** Set by `goAway`: nobody new is let in. */
   draining: boolean;
   /** Where `goAway` sends everybody instead; undefined: the port is asked. */
@@ -77,5 +79,6 @@ export function createAnnounce(events: SignalingEvents): Announce {
  * telling a room something.
  */
 export function settle(state: HubState): void {
+  for (let guest = state.vacated.pop(); guest !== undefined; guest = state.vacated.pop()) guest.goBack();
   for (let dead = state.lost.pop(); dead !== undefined; dead = state.lost.pop()) dead.cut();
 }

@@ -13,17 +13,10 @@ import { sweepIceServers } from "./ice-servers.ts";
 import { admitGuest } from "./join.ts";
 import { noticeRefusedTarget } from "./notices.ts";
 import { numbered } from "./outbox.ts";
-import type {
-  Connection,
-  ConnectionInfo,
-  HubPorts,
-  MemberId,
-  RoomControl,
-  RoomMember,
-  SignalingLink,
-} from "./ports.ts";
+import type { Connection, ConnectionInfo, HubPorts, MemberId, RoomMember, SignalingLink } from "./ports.ts";
 import type { ErrorCode } from "./protocol.ts";
 import { handleResume } from "./resume.ts";
+import type { RoomQuestion } from "./room-control.ts";
 import { RoomTable } from "./rooms.ts";
 import type { Seat } from "./session.ts";
 
@@ -37,7 +30,7 @@ const RENEWALS_PER_SECOND = 1000;
 /** RFC 6455's registry: "Try Again Later". */
 const CLOSE_TRY_AGAIN_LATER = 1013;
 
-export class Hub implements RoomControl {
+export class Hub {
   readonly #state: HubState;
 
   constructor(options: HubOptions, ports: HubPorts) {
@@ -51,6 +44,7 @@ export class Hub implements RoomControl {
       guests: new Set(),
       connectionsPerAddress: new AddressCounts(),
       lost: [],
+      vacated: [],
       draining: false,
       elsewhere: undefined,
     };
@@ -159,9 +153,22 @@ export class Hub implements RoomControl {
     settle(this.#state);
   }
 
+  /** Who is in a room. Undefined: no such room. */
   members(room: string): readonly RoomMember[] | undefined {
     const found = this.#state.rooms.get(room);
     return found && [...found.seats.values()].map(describeMember);
+  }
+
+  hasRoom(room: string): boolean {
+    return this.#state.rooms.get(room) !== undefined;
+  }
+
+  /** What an operator asks, at whichever node; null: no such room. */
+  answer(question: RoomQuestion): unknown {
+    const { about, room } = question;
+    if (about === "members") return this.members(room) ?? null;
+    if (about === "kick") return this.kick(room, question.peer, question.reason);
+    return this.closeRoom(room);
   }
 
   /** Takes one member out of a room. Its connection stays and may join again. False: no such member. */
@@ -187,6 +194,11 @@ export class Hub implements RoomControl {
     closeRoom(this.#state, found, reason);
     settle(this.#state);
     return true;
+  }
+
+  closeGuests(code: number, reason: string): void {
+    for (const guest of this.#state.guests) guest.close(code, reason);
+    settle(this.#state);
   }
 
   closeAllRooms(reason: "closed" | "shutdown"): void {

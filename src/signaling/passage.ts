@@ -1,7 +1,7 @@
 /** A connection whose room lives at another node: from the hand-over to the end of its passage. */
 
 import type { ClientConnection } from "./connection.ts";
-import type { EntryMessage, PassageClient } from "./directory.ts";
+import type { EntryMessage, HandedBack, PassageClient } from "./directory.ts";
 import { type HubState, settle } from "./hub-state.ts";
 import type { ServerMessageBody } from "./protocol.ts";
 
@@ -52,6 +52,11 @@ class ClientOfPassage implements PassageClient {
 
   frame(frame: string): void {
     this.#connection.sendFrame(frame);
+    settle(this.#state);
+  }
+
+  handedBack(rest: HandedBack): void {
+    this.#connection.comeBack(rest);
     settle(this.#state);
   }
 

@@ -94,17 +94,17 @@ export interface RoomMember {
   readonly here: boolean;
 }
 
-/** What an operator may do to a room, by its name. */
+/** What an operator may do to a room, by its name, wherever it lives. Each rejects with `RoomUnavailableError` where nobody can say. */
 export interface RoomControl {
   /** Undefined: no such room. */
-  members(room: string): readonly RoomMember[] | undefined;
+  members(room: string): Promise<readonly RoomMember[] | undefined>;
   /**
    * Takes one member out; its relay ends with it. Its connection stays and may join again, unless it is not let in. False: no such
    * member. `reason` is what the member is told.
    */
-  kick(room: string, peer: string, reason: string): boolean;
+  kick(room: string, peer: string, reason: string): Promise<boolean>;
   /** Ends a room for everyone in it. False: no such room. */
-  closeRoom(room: string): boolean;
+  closeRoom(room: string): Promise<boolean>;
 }
 
 /** Why a seat ended: `left` also for those whom the other's `leave` cleared out of a room of two. */

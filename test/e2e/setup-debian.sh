@@ -6,6 +6,7 @@ set -euo pipefail
 packages=(
   chromium firefox-esr            # the browsers of the calls
   coturn                          # turnutils_uclient, turnutils_peer; turnserver checks our credentials
+  redis-server                    # what several nodes share
   haproxy                         # a proxy that says whose connections it passes on
   libnss3-tools openssl           # an authority of the tests that browsers trust
   gcc libc6-dev musl-tools        # what C makes of the structures that we lay out ourselves
@@ -47,7 +48,7 @@ apt-get update -q
 apt-get install -q -y --no-install-recommends "${missing[@]}"
 
 # Nor at the next boot, when it was this script that brought it.
-for service in coturn haproxy; do
+for service in coturn haproxy redis-server; do
   if [[ " ${missing[*]} " == *" $service "* ]] && [ -d /run/systemd/system ]; then
     systemctl disable --quiet "$service.service"
   fi

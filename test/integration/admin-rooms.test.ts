@@ -104,15 +104,15 @@ test("names the operator's machines call it by are taken: addresses, localhost, 
 
 test("a program that embeds the server has the same, and before the start there is no room", async () => {
   const idle = createServer(testConfig());
-  expect([idle.rooms.members(ROOM), idle.rooms.closeRoom(ROOM)]).toEqual([undefined, false]);
+  expect([await idle.rooms.members(ROOM), await idle.rooms.closeRoom(ROOM)]).toEqual([undefined, false]);
   const { server, url } = await start();
   const member = await SignalingClient.open(url);
   const { peer } = await member.join(ROOM);
-  expect(server.rooms.members(ROOM)).toEqual([{ peer, here: true }]);
-  expect(server.rooms.kick(ROOM, "nobody", "…")).toBe(false);
-  expect(server.rooms.kick(ROOM, peer, "bad manners")).toBe(true);
+  expect(await server.rooms.members(ROOM)).toEqual([{ peer, here: true }]);
+  expect(await server.rooms.kick(ROOM, "nobody", "…")).toBe(false);
+  expect(await server.rooms.kick(ROOM, peer, "bad manners")).toBe(true);
   await member.next("kicked");
   await member.join(ROOM);
-  expect(server.rooms.closeRoom(ROOM)).toBe(true);
+  expect(await server.rooms.closeRoom(ROOM)).toBe(true);
   await member.next("room-closed");
 });

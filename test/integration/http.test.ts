@@ -8,6 +8,7 @@ import { createRequestHandler, type RequestHandler } from "../../src/net/http-ro
 import type { Listener } from "../../src/net/listen.ts";
 import type { StaticFile, StaticFiles } from "../../src/net/static-files.ts";
 import { openTcpListener } from "../../src/net/tcp-listener.ts";
+import { roomControl } from "../../src/signaling/room-control.ts";
 import { type IpAddress, parseCidr, parseIp } from "../../src/stun/address.ts";
 import { createSelfSignedCertificate } from "../support/self-signed.ts";
 
@@ -237,7 +238,7 @@ describe("connections per address", () => {
 });
 
 const NO_DRAIN = () => expect.unreachable("nobody drains it");
-const NO_ROOMS = { members: () => undefined, kick: () => false, closeRoom: () => false };
+const NO_ROOMS = roomControl(() => null);
 
 describe("the admin port", () => {
   test("shows metrics and health, and nothing else", async () => {

@@ -127,7 +127,7 @@ const ENDS: Record<string, (call: Call) => Promise<unknown>> = {
     });
     expect(answer.status).toBe(200);
   },
-  "the room is closed": async ({ server }) => expect(server.rooms.closeRoom(ROOM)).toBe(true),
+  "the room is closed": async ({ server }) => expect(await server.rooms.closeRoom(ROOM)).toBe(true),
   "the member leaves": ({ signaling }) => {
     signaling.send({ type: "leave" });
     return signaling.next("ok");

@@ -38,7 +38,12 @@ const RULES: Rules = new Map<string, FolderRule>([
   ["config", { ...NOTHING, folders: ["stun"], packages: ["zod"], builtins: ["crypto", "fs", "path"] }],
   [
     "observe",
-    { ...NOTHING, folders: ["stun"], typesOf: ["turn", "signaling"], packages: ["pino", "prom-client"] },
+    {
+      ...NOTHING,
+      folders: ["stun"],
+      typesOf: ["turn", "signaling", "cluster"],
+      packages: ["pino", "prom-client"],
+    },
   ],
   [
     "cli",
@@ -54,7 +59,15 @@ const RULES: Rules = new Map<string, FolderRule>([
 ]);
 
 /** The composition root and the public API may import every folder. */
-const ROOT_FILES = ["assembly.ts", "ending.ts", "index.ts", "open-ports.ts", "reload.ts", "server.ts"];
+const ROOT_FILES = [
+  "assembly.ts",
+  "ending.ts",
+  "index.ts",
+  "join-cluster.ts",
+  "open-ports.ts",
+  "reload.ts",
+  "server.ts",
+];
 
 function sourceFiles(): string[] {
   const files = readdirSync(SRC, { recursive: true, encoding: "utf8" });

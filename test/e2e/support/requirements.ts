@@ -11,6 +11,7 @@ export type Requirement =
   | "turnutils_uclient"
   | "turnutils_peer"
   | "haproxy"
+  | "redis-server"
   | "ethtool"
   | "gcc"
   | "aarch64-linux-gnu-gcc"

@@ -124,6 +124,28 @@ describe("a room with members at two nodes", () => {
     expect(seqs(bob)).toEqual(bob.link.received.map((_, index) => index + 1));
   });
 
+  test("lets go of whoever leaves it: the next room is looked up where the socket is", async () => {
+    const { bob } = await pair();
+    for (let round = 0; round < 10; round++) {
+      const host = (round % 2 === 0 ? east : west).client();
+      await ask(bob, { type: "leave" });
+      await join(host, `room-${round}`);
+      // Said at once, while the hand-back is on its way.
+      bob.say({ type: "join", v: 1, room: `room-${round}` });
+      const ref = bob.say({ type: "message", data: round });
+      await cluster.quiet();
+      expect(bob.link.received.at(-1)).toMatchObject({ type: "ok", ref });
+      expect(host.news()).toMatchObject([{ type: "joined" }, { type: "peer-joined" }, { data: round }]);
+    }
+    bob.say({ type: "leave" });
+    bob.say({ type: "join", v: 1, room: "last" });
+    bob.say({ type: "message", data: "alone" });
+    await cluster.quiet();
+    expect(bob.link.received.at(-1)).toMatchObject({ type: "ok" });
+    expect(seqs(bob)).toEqual(bob.link.received.map((_, index) => index + 1));
+    expect(east.hub.guestCount + west.hub.guestCount).toBe(0);
+  });
+
   test("is told of a kick and of its closure through the other node", async () => {
     const { bob, ofBob } = await pair();
     expect(east.hub.kick(ROOM, ofBob.peer, "enough")).toBe(true);

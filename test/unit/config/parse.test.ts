@@ -82,6 +82,35 @@ describe("TURN servers of others", () => {
   });
 });
 
+describe("several nodes", () => {
+  const redis = "redis://:hunter2@redis.example:6379/1";
+
+  test("share a Redis and a secret", () => {
+    const nodeUrl = "wss://node1.example/signal";
+    expect(parse({ redis, nodeUrl, secrets: ["shared"] })).toMatchObject({
+      redis,
+      nodeUrl,
+      nodeTimeoutSeconds: 6,
+    });
+    expect(parse({}).redis).toBeUndefined();
+  });
+
+  test("need a secret, which is no start without", () => {
+    expectErrors({ redis }, [
+      "secrets: is missing; nodes that share rooms take each other's credentials, and need one secret for it",
+    ]);
+  });
+
+  test.each(["http://:hunter2@redis.example", "hunter2@redis.example:6379", "redis://", ""])(
+    "%j is no URL of a Redis, and no password is shown",
+    (url) => {
+      expectErrors({ redis: url, secrets: ["shared"] }, [
+        "redis: must be a URL like redis://redis.example:6379 or rediss://:PASSWORD@redis.example:6380",
+      ]);
+    },
+  );
+});
+
 describe("what is said", () => {
   test("wins over the defaults", () => {
     const config = parse({

@@ -18,5 +18,9 @@ test("every setting but a switch says what its value stands for", () => {
 });
 
 test("whatever lets somebody in is a secret", () => {
-  expect(SETTINGS.filter(({ secret }) => secret).map(({ key }) => key)).toEqual(["secrets", "users"]);
+  expect(SETTINGS.filter(({ secret }) => secret).map(({ key }) => key)).toEqual([
+    "secrets",
+    "users",
+    "redis",
+  ]);
 });
