@@ -56,8 +56,9 @@ export class RoomBench {
     return Number(line?.slice(name.length + 1) ?? 0);
   }
 
-  async join(room: string): Promise<RoomMember> {
-    const signaling = await SignalingClient.open(this.#url);
+  /** `url`: of another node that shares the rooms. */
+  async join(room: string, url = this.#url): Promise<RoomMember> {
+    const signaling = await SignalingClient.open(url);
     const { peer, iceServers } = await signaling.join(room);
     const { username = "", credential = "" } = iceServers.find((one) => one.credential !== undefined) ?? {};
     return new RoomMember(this, signaling, peer, { username, password: credential });

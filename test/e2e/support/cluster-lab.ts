@@ -40,10 +40,6 @@ export class Node {
       (ready) => ready,
     );
   }
-
-  client(): Promise<SignalingClient> {
-    return SignalingClient.open(this.url);
-  }
 }
 
 export class ClusterLab {
@@ -61,14 +57,26 @@ export class ClusterLab {
 
   /** A node that is ready. */
   async node(overrides: Parameters<typeof testConfig>[0] = {}): Promise<Node> {
-    const node = await Node.start(testConfig({ redis: this.redis.url, ...overrides }));
-    this.nodes.push(node);
+    const node = await this.unreadyNode(overrides);
     await node.becomesReady();
     return node;
   }
 
-  async client(node: Node): Promise<SignalingClient> {
-    const client = await node.client();
+  async unreadyNode(overrides: Parameters<typeof testConfig>[0] = {}): Promise<Node> {
+    // Each batched engine keeps one of the four threads of Node's pool, and a process has one server as a rule.
+    const config = testConfig({ redis: this.redis.url, udpEngine: "dgram", ...overrides });
+    const node = await Node.start(config);
+    this.nodes.push(node);
+    return node;
+  }
+
+  /** Kept open until the end. */
+  client(node: Node): Promise<SignalingClient> {
+    return this.clientAt(node.url);
+  }
+
+  async clientAt(url: string): Promise<SignalingClient> {
+    const client = await SignalingClient.open(url);
     this.#clients.push(client);
     return client;
   }
