@@ -345,7 +345,7 @@ export class ClientConnection implements Connection, SeatConnection, Guest {
     }
     if (!result.ok) return this.#bad(ref, "bad-message", result.problem);
     this.#intake.forgive();
-    handleRequest(this.#state, this, result.message);
+    handleRequest(this.#state, this, result.message, text);
   }
 
   #bad(ref: number | undefined, code: ErrorCode, problem: string): void {

@@ -126,7 +126,7 @@ export interface SignalingEvents {
   memberBack?(member: MemberId): void;
   /** The seat is gone: whatever was given for it ends now. Told for every seat, before `roomDestroyed`. */
   memberLeft?(member: MemberId & { readonly reason: MemberEnd }): void;
-  /** Once per message of a client, whether it went to one member or to many; bytes of its JSON text. */
+  /** Once per message of a client, whether it went to one member or to many; bytes of the frame that it came in. */
   messageForwarded?(type: "offer" | "answer" | "candidate" | "message", bytes: number): void;
   /** A client was answered with an error. */
   requestFailed?(code: ErrorCode): void;

@@ -13,17 +13,28 @@ import type { Seat } from "./session.ts";
 type EntryMessage = Extract<ClientMessage, { type: "create" | "join" }>;
 type SeatedMessage = Exclude<ClientMessage, EntryMessage>;
 
-/** Answers one request, exactly once; a `join` perhaps later. */
-export function handleRequest(state: HubState, connection: ClientConnection, message: ClientMessage): void {
+/** Answers one request, exactly once; a `join` perhaps later. `text`: the frame that the message was read from. */
+export function handleRequest(
+  state: HubState,
+  connection: ClientConnection,
+  message: ClientMessage,
+  text: string,
+): void {
   if (isEntry(message)) return enter(state, connection, message);
   const { seat } = connection;
   if (seat === undefined)
     return connection.fail(message.ref, "not-joined", `${message.type}: join a room first`);
-  handleSeated(state, connection, seat, message);
+  if (isForwarded(message)) forwardAndAnswer(state, connection, seat, message, text);
+  else handleSeated(state, connection, seat, message);
 }
 
 function isEntry(message: ClientMessage): message is EntryMessage {
   return message.type === "create" || message.type === "join";
+}
+
+function isForwarded(message: SeatedMessage): message is ForwardedMessage {
+  const { type } = message;
+  return type === "candidate" || type === "offer" || type === "answer" || type === "message";
 }
 
 function enter(state: HubState, connection: ClientConnection, message: EntryMessage): void {
@@ -38,7 +49,7 @@ function handleSeated(
   state: HubState,
   connection: ClientConnection,
   seat: Seat,
-  message: SeatedMessage,
+  message: Exclude<SeatedMessage, ForwardedMessage>,
 ): void {
   const { ref } = message;
   switch (message.type) {
@@ -54,8 +65,6 @@ function handleSeated(
     case "report":
       state.announce("callReported", seat.member, message.report);
       return connection.send({ type: "ok", ref });
-    default:
-      forwardAndAnswer(state, connection, seat, message);
   }
 }
 
@@ -64,9 +73,9 @@ function forwardAndAnswer(
   connection: ClientConnection,
   seat: Seat,
   message: ForwardedMessage,
+  text: string,
 ): void {
-  const problem = forward(state, seat, message);
+  const problem = forward(state, seat, message, text);
   if (problem !== undefined) return connection.fail(message.ref, problem.code, problem.message);
-  // Nobody waits for it: it may leave with what comes next.
-  seat.sendText(`{"type":"ok","ref":${message.ref}}`, "soon");
+  seat.acknowledge(message.ref);
 }

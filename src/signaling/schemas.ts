@@ -2,6 +2,7 @@
 
 import { z } from "zod";
 import { type ClientMessage, PROTOCOL_VERSION } from "./protocol.ts";
+import { isPlainlyRight } from "./quick-check.ts";
 
 /** Text without control characters and without halves of surrogate pairs; counted in code points. */
 const roomName = z
@@ -87,12 +88,17 @@ export function readMessage(text: string): ReadResult {
   if (found === undefined) {
     return { ok: false, ref: undefined, problem: "ref: a whole number from 0 to 2^53 - 1 is needed" };
   }
+  return isPlainlyRight(value) ? { ok: true, message: value } : checkBySchema(value, found);
+}
+
+/** The rule of what is right; `ref` is the message's own. */
+export function checkBySchema(value: Record<string, unknown>, ref: number): ReadResult {
   const { type } = value;
   const schema = type === "join" && Object.hasOwn(value, "resumeToken") ? resume : schemas.get(type);
-  if (schema === undefined) return { ok: false, ref: found, problem: `type: ${describeType(type)}` };
+  if (schema === undefined) return { ok: false, ref, problem: `type: ${describeType(type)}` };
   const result = schema.safeParse(value);
   if (result.success) return { ok: true, message: result.data };
-  return { ok: false, ref: found, problem: describeIssues(result.error.issues) };
+  return { ok: false, ref, problem: describeIssues(result.error.issues) };
 }
 
 /** The `ref` of a frame that is refused for another reason than its content. */
@@ -111,9 +117,8 @@ function parseObject(text: string): Record<string, unknown> | undefined {
   }
 }
 
-function readRef(value: Record<string, unknown>): number | undefined {
-  const result = ref.safeParse(Object.hasOwn(value, "ref") ? value.ref : undefined);
-  return result.success ? result.data : undefined;
+function readRef({ ref }: Record<string, unknown>): number | undefined {
+  return Number.isSafeInteger(ref) && (ref as number) >= 0 ? (ref as number) : undefined;
 }
 
 const MAX_ISSUES = 3;

@@ -73,8 +73,21 @@ export class Seat {
   }
 
   /** Sends a message's JSON text, or keeps it until the member is back. */
-  sendText(body: string, urgency?: Urgency): void {
-    const frame = this.outbox.add(body);
+  sendText(body: string): void {
+    this.#sendFrame(this.outbox.add(body), "now");
+  }
+
+  /** The same for JSON text that lacks its closing brace: the number goes there, and nothing is copied for it. */
+  sendUnclosed(body: string): void {
+    this.#sendFrame(this.outbox.addUnclosed(body), "now");
+  }
+
+  /** The `ok` to a request. Nobody waits for it: it may leave with what comes next. */
+  acknowledge(ref: number): void {
+    this.#sendFrame(this.outbox.addOk(ref), "soon");
+  }
+
+  #sendFrame(frame: string, urgency: Urgency): void {
     if (this.presence.kind === "here") this.presence.connection.sendFrame(frame, urgency);
   }
 

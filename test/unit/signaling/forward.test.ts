@@ -80,7 +80,7 @@ describe("in a room of two", () => {
     alice.ask({ type: "message", data: "é" });
     const [, type, bytes] = bench.events.at(-1) ?? [];
     expect(type).toBe("message");
-    expect(bytes).toBe(Buffer.byteLength('{"type":"message","from":"0123456789abcdef","data":"é"}'));
+    expect(bytes).toBe(Buffer.byteLength('{"ref":2,"type":"message","data":"é"}'));
   });
 });
 
