@@ -1,0 +1,162 @@
+/**
+ * A member as an application would write it, that writes down what it was told: it takes its seat back wherever it can, says again what
+ * was not answered, and joins anew when its seat is gone.
+ */
+
+import { WebSocket } from "ws";
+import type { ServerMessage } from "../../../src/signaling/protocol.ts";
+import type { Ledger } from "./chaos-ledger.ts";
+
+export interface MemberOptions {
+  readonly room: string;
+  /** Of the nodes; asked at each attempt. */
+  readonly url: () => string;
+  /** 0 to 1. */
+  readonly random: () => number;
+  readonly ledger: Ledger;
+}
+
+interface Pending {
+  readonly text: string;
+  readonly to: string;
+  readonly n: number;
+}
+
+const RECONNECT_MS = 300;
+const ANSWER_MS = 4000;
+
+export class ChaosMember {
+  readonly #options: MemberOptions;
+  readonly #pending = new Map<number, Pending>();
+  #socket: WebSocket | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #isSeated = false;
+  #isOver = false;
+  #token: string | undefined;
+  #lastSeq = 0;
+  #lastRef = 0;
+  #joinRef = 0;
+  #said = 0;
+  /** Its seat's. */
+  peer: string | undefined;
+  other: string | undefined;
+
+  constructor(options: MemberOptions) {
+    this.#options = options;
+    this.#connect();
+  }
+
+  /** Seated, with nothing that waits for an answer. */
+  get isQuiet(): boolean {
+    return this.#isSeated && this.#pending.size === 0;
+  }
+
+  /** One more word to the other one, if there is one. */
+  say(): void {
+    const { peer, other: to } = this;
+    if (!this.#isSeated || peer === undefined || to === undefined) return;
+    const n = ++this.#said;
+    const ref = ++this.#lastRef;
+    const text = JSON.stringify({ type: "message", ref, to, data: { n } });
+    this.#pending.set(ref, { text, to, n });
+    this.#socket?.send(text);
+  }
+
+  /** The network is gone. */
+  cut(): void {
+    this.#socket?.terminate();
+  }
+
+  end(): void {
+    this.#isOver = true;
+    clearTimeout(this.#timer);
+    this.#socket?.terminate();
+  }
+
+  #connect(): void {
+    const socket = new WebSocket(this.#options.url());
+    this.#socket = socket;
+    socket.on("open", () => this.#join());
+    socket.on("message", (data) => this.#receive(JSON.parse(String(data)) as ServerMessage));
+    socket.on("error", () => undefined);
+    socket.on("close", () => this.#lost());
+    this.#timer = setTimeout(() => socket.terminate(), ANSWER_MS);
+  }
+
+  #lost(): void {
+    this.#isSeated = false;
+    clearTimeout(this.#timer);
+    if (!this.#isOver) this.#timer = setTimeout(() => this.#connect(), this.#options.random() * RECONNECT_MS);
+  }
+
+  #join(): void {
+    this.#joinRef = ++this.#lastRef;
+    const how =
+      this.#token === undefined
+        ? { room: this.#options.room }
+        : { resumeToken: this.#token, lastSeq: this.#lastSeq };
+    this.#socket?.send(JSON.stringify({ type: "join", v: 1, ref: this.#joinRef, ...how }));
+  }
+
+  #receive(message: ServerMessage): void {
+    const isRefusal = message.type === "error" && message.ref === this.#joinRef;
+    if (isRefusal) return this.#refused(message.code);
+    const isFresh = message.type === "joined" && this.#token === undefined;
+    // Every number once, from the first to the last of a seat's life.
+    if (!isFresh && message.seq !== this.#lastSeq + 1)
+      this.#options.ledger.broken(`${this.peer}: seq ${message.seq} after ${this.#lastSeq}`);
+    this.#lastSeq = message.seq;
+    this.#act(message);
+  }
+
+  #refused(code: string): void {
+    if (code !== "resume-failed") return void this.#socket?.close();
+    // The seat is gone, and all that was said in it or for it.
+    this.#token = undefined;
+    this.#pending.clear();
+    this.#join();
+  }
+
+  #act(message: ServerMessage): void {
+    switch (message.type) {
+      case "joined":
+        return this.#seated(message);
+      case "peer-joined":
+        this.other = message.peer;
+        return;
+      case "peer-left":
+        if (this.other === message.peer) this.other = undefined;
+        return;
+      case "message":
+        return this.#options.ledger.heard(message.from, this.peer ?? "", (message.data as { n: number }).n);
+      case "ok":
+        return this.#answered(message.ref, true);
+      case "error":
+        if (message.code !== "peer-not-found")
+          this.#options.ledger.broken(`${this.peer}: ${message.code}: ${message.message}`);
+        return this.#answered(message.ref ?? 0, false);
+      case "room-closed":
+        this.#token = undefined;
+        this.#pending.clear();
+        return void this.#socket?.close();
+      default:
+    }
+  }
+
+  #seated(message: Extract<ServerMessage, { type: "joined" }>): void {
+    clearTimeout(this.#timer);
+    if (this.#token === undefined) this.#pending.clear();
+    this.#token = message.resumeToken;
+    this.peer = message.peer;
+    this.other = message.peers[0]?.peer;
+    this.#isSeated = true;
+    for (const { text } of this.#pending.values()) this.#socket?.send(text);
+  }
+
+  #answered(ref: number, isDone: boolean): void {
+    const pending = this.#pending.get(ref);
+    this.#pending.delete(ref);
+    if (isDone && pending !== undefined)
+      this.#options.ledger.acknowledged(this.peer ?? "", pending.to, pending.n);
+  }
+}
