@@ -83,13 +83,15 @@ export class Cluster implements RoomDirectory {
       {
         url,
         channel: channelOf(nodeId),
-        silentMs: nodeTimeoutMs,
+        // Found, and mended, before the lease ends.
+        silentMs: nodeTimeoutMs / 2,
+        maxUnheardEchoes: Math.floor(BEATS_PER_LEASE / 2),
         maxReconnectMs: Math.min(1000, nodeTimeoutMs / BEATS_PER_LEASE),
       },
       {
         ready: () => this.#redisReady(),
         lost: () => this.#redisLost(),
-        message: (text) => this.#heard(text),
+        message: (text) => this.#switchboard.receive(text),
         failed: (error) => this.#redisFailed(error),
       },
     );
@@ -213,11 +215,6 @@ export class Cluster implements RoomDirectory {
     this.#options.events.redisFailed(error);
   }
 
-  /** Every beat is also said to this node itself: a connection that brings nothing is dead. */
-  #heard(text: string): void {
-    if (text !== "") this.#switchboard.receive(text);
-  }
-
   /** One at a time. */
   #beat(): Promise<void> {
     this.#beating ??= this.#beatOnce().finally(() => {
@@ -228,7 +225,7 @@ export class Cluster implements RoomDirectory {
 
   async #beatOnce(): Promise<void> {
     if (!this.#redis.isReady) return;
-    this.#redis.publish(channelOf(this.nodeId), "");
+    this.#redis.echo();
     try {
       this.#beaten(await this.#index.beat());
     } catch (error) {

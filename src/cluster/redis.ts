@@ -17,8 +17,10 @@ export interface RedisSettings {
   readonly url: string;
   /** What is published there comes to this node. */
   readonly channel: string;
-  /** A connection on which nothing comes for so long is dead. */
+  /** A connection that leaves a command unanswered for so long is dead. */
   readonly silentMs: number;
+  /** One that listens is dead when it has not heard so many echoes. */
+  readonly maxUnheardEchoes: number;
   readonly maxReconnectMs: number;
 }
 
@@ -26,12 +28,15 @@ export interface RedisSettings {
 const COMMAND_TIMEOUT_MS = 1000;
 const CONNECT_TIMEOUT_MS = 2000;
 const FIRST_RECONNECT_MS = 50;
+const ECHO = "";
 
 export class RedisConnections {
   readonly #commands: Redis;
   readonly #subscriber: Redis;
   readonly #events: RedisEvents;
   readonly #channel: string;
+  readonly #maxUnheardEchoes: number;
+  #unheardEchoes = 0;
   #isSubscribed = false;
   #isReady = false;
 
@@ -39,13 +44,14 @@ export class RedisConnections {
     const { url, channel } = settings;
     this.#events = events;
     this.#channel = channel;
+    this.#maxUnheardEchoes = settings.maxUnheardEchoes;
     const options = optionsFor(settings);
     this.#commands = new Redis(url, { ...options, connectionName: "turnpike" });
     this.#subscriber = new Redis(url, { ...options, connectionName: "turnpike-listener" });
     this.#watch(this.#commands);
     this.#watch(this.#subscriber);
     this.#subscriber.on("ready", () => this.#subscribe());
-    this.#subscriber.on("message", (_channel: string, text: string) => events.message(text));
+    this.#subscriber.on("message", (_channel: string, text: string) => this.#heard(text));
   }
 
   get isReady(): boolean {
@@ -63,6 +69,16 @@ export class RedisConnections {
     if (this.#isReady) this.#commands.publish(channel, text).catch(() => undefined);
   }
 
+  /** Says something to itself, from time to time: a socket that is dead on the other side only shows it by hearing nothing. */
+  echo(): void {
+    if (!this.#isReady) return;
+    this.publish(this.#channel, ECHO);
+    this.#unheardEchoes++;
+    if (this.#unheardEchoes <= this.#maxUnheardEchoes) return;
+    this.#unheardEchoes = 0;
+    this.#subscriber.disconnect(true);
+  }
+
   close(): void {
     this.#isReady = false;
     for (const connection of [this.#commands, this.#subscriber]) {
@@ -71,6 +87,11 @@ export class RedisConnections {
       connection.on("error", () => undefined);
       connection.disconnect();
     }
+  }
+
+  #heard(text: string): void {
+    this.#unheardEchoes = 0;
+    if (text !== ECHO) this.#events.message(text);
   }
 
   #watch(connection: Redis): void {

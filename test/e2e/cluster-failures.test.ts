@@ -108,6 +108,20 @@ describe.skipIf(isMissing("redis-server"))("nodes over a Redis that fails", () =
     expect(await refusal(west, ROOM)).toBe("room-full");
   });
 
+  test("a connection that is dead without a word is found, and what was said arrives", async () => {
+    const line = await RedisLine.to(lab.redis);
+    const deaf = await lab.node({ redis: line.url });
+    const [ann, bob] = [await lab.client(east), await lab.client(deaf)];
+    await ann.join(ROOM);
+    await bob.join(ROOM);
+    line.mute();
+    ann.send({ type: "message", data: "do you hear me?" });
+    bob.send({ type: "message", data: "and you?" });
+    expect(await bob.next("message")).toMatchObject({ data: "do you hear me?" });
+    expect(await ann.next("message")).toMatchObject({ data: "and you?" });
+    await line.close();
+  });
+
   test("a node that is cut off keeps its call, lets nobody in, and gives the room up if it was made anew", async () => {
     const line = await RedisLine.to(lab.redis);
     const alone = await lab.node({ redis: line.url });
