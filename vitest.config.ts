@@ -1,11 +1,12 @@
 import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
+import { udpWorker } from "./scripts/udp-worker.mjs";
 
 function project(
   name: string,
   options: { testTimeout?: number; hookTimeout?: number; fileParallelism?: boolean } = {},
 ) {
-  return { test: { name, include: [`test/${name}/**/*.test.ts`], ...options } };
+  return { plugins: [udpWorker()], test: { name, include: [`test/${name}/**/*.test.ts`], ...options } };
 }
 
 /** Many tests wait for sockets: one file at a time, which is all that vitest runs on two cores, leaves most of them idle. */

@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { createViteServer } from "vitest/node";
+import { udpWorker } from "./udp-worker.mjs";
 
 /**
  * Calls `main(args)` of a TypeScript module, named from the checkout's root: "/test/named-packages/main.ts". Node 20 runs no
@@ -8,6 +9,7 @@ import { createViteServer } from "vitest/node";
 export async function runTypeScript(module, args = []) {
   const vite = await createViteServer({
     configFile: false,
+    plugins: [udpWorker()],
     root: fileURLToPath(new URL("..", import.meta.url)),
     appType: "custom",
     logLevel: "warn",

@@ -297,7 +297,7 @@ async function open(
   let turnPorts: TurnPorts = { udp: config.turnPort, tcp: undefined, tls: undefined };
   const { authorize, otherNodeUrl } = hooks;
   const failed = (error: unknown) => logger.error({ err: error }, "the server met a defect");
-  const udpEngine = await openUdpEngine(config.udpEngine, failed);
+  const udpEngine = await openUdpEngine(config.udpEngine, failed, config.workers);
   const cluster = await joinCluster(config, logger, () => assembly.hub);
   const assembly: Assembly = assemble({
     config,
@@ -346,7 +346,7 @@ async function open(
     throw new ListenError(failures);
   }
   metrics.watchTurnConnections(ports.turnConnections);
-  metrics.watchSendErrors(udpEngine.sendErrors);
+  metrics.watchSendErrors(() => udpEngine.sendErrors);
   metrics.watchDraining(isDraining);
   return {
     assembly,

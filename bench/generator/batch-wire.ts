@@ -1,44 +1,46 @@
 /**
- * The server's own engine as the clients' sockets. It is never let sleep: a generator that must be woken up for every packet costs
- * the server that wakes it, and paces badly.
+ * The server's own engine as the clients' sockets, on one thread. It is never let sleep: a generator that must be woken up for every
+ * packet costs the server that wakes it, and paces badly.
  */
 
-import { BatchEngine } from "../../src/net/udp-batch/engine.ts";
+import { BatchSocket, type PacketReceiver } from "../../src/net/udp-batch/batch-socket.ts";
 import type { Libc } from "../../src/net/udp-batch/libc.ts";
+import { Poll } from "../../src/net/udp-batch/poll.ts";
+import { Rounds } from "../../src/net/udp-batch/rounds.ts";
+import { MAX_ERRNO, SendErrors } from "../../src/net/udp-batch/send-errors.ts";
+import { Sender } from "../../src/net/udp-batch/sender.ts";
 import { type IpAddress, withPort } from "../../src/stun/address.ts";
 import type { Receive, Wire, WireSocket } from "./wire.ts";
 
 /** Of the kernel, for each socket. */
 const BUFFER_BYTES = 8 * 1024 * 1024;
-/** How often the engine is asked before the event loop has its turn. */
-const ASKS_PER_TURN = 32;
+/** How many rounds before the event loop has its turn. */
+const ROUNDS_PER_TURN = 32;
 
 export class BatchWire implements Wire {
   readonly name = "batch";
   onTick: (nowMs: number) => void = () => undefined;
-  readonly #engine: BatchEngine;
-  /** Where the engine goes on; undefined while the event loop has that. */
-  #goOn: (() => void) | undefined;
+  readonly #libc: Libc;
+  readonly #poll: Poll;
+  readonly #sender: Sender;
+  readonly #rounds: Rounds;
+  readonly #sockets = new Set<BatchSocket>();
+  #nextIndex = 0;
   #isOpen = true;
   #packets = 0;
-  #packetsBefore = 0;
-  #roundStartMs = performance.now();
   #workMs = 0;
 
   constructor(libc: Libc) {
-    const neverSleeping: Libc = {
-      ...libc,
-      epollWait: (epoll, events, count, timeoutMs) => {
-        this.#beginRound();
-        return libc.epollWait(epoll as number, events as number, count as number, timeoutMs as number);
+    this.#libc = libc;
+    this.#sender = new Sender(libc, new SendErrors(new Float64Array(MAX_ERRNO)));
+    this.#poll = new Poll(libc, this.#sender.arena);
+    this.#rounds = new Rounds(libc, this.#poll.epoll, this.#sender, {
+      begin: (nowMs) => this.onTick(nowMs),
+      packet: (socket, slot, start, end) => socket.receiver(slot, start, end),
+      icmp: () => undefined,
+      failed(error) {
+        throw error;
       },
-      epollWaitLater: (_epoll, _events, _count, _timeoutMs, done) => {
-        this.#goOn = done;
-      },
-      usleep: () => 0,
-    };
-    this.#engine = new BatchEngine(neverSleeping, (error) => {
-      throw error;
     });
     setImmediate(this.#turn);
   }
@@ -48,52 +50,51 @@ export class BatchWire implements Wire {
   }
 
   async open(ip: IpAddress, receive: Receive): Promise<WireSocket> {
-    const { arena } = this.#engine;
-    const socket = this.#engine.open(
-      withPort(ip, 0),
-      (slot, start, end) => {
-        this.#packets++;
-        receive(arena.bytes, start, end, arena.sourcePort(slot));
-      },
-      { bufferBytes: BUFFER_BYTES },
-    );
+    const { arena } = this.#sender;
+    const receiver: PacketReceiver = (slot, start, end) => {
+      this.#packets++;
+      receive(arena.bytes, start, end, arena.sourcePort(slot));
+    };
+    const socket = BatchSocket.bind(this.#libc, arena, withPort(ip, 0), receiver, {
+      bufferBytes: BUFFER_BYTES,
+    });
     // Clients are many machines: what they send does not come joined.
     socket.mayJoin = false;
+    socket.index = this.#nextIndex++;
+    this.#sockets.add(socket);
+    this.#rounds.add(socket);
+    this.#poll.add(socket.descriptor, socket.index);
     return {
       address: socket.address,
       send: (to, bytes) => {
         this.#packets++;
-        this.#engine.send(socket, to, bytes, 0, bytes.length);
+        this.#sender.send(socket, to, bytes, 0, bytes.length);
       },
-      close: () => this.#engine.closeSocket(socket),
+      close: () => this.#close(socket),
     };
   }
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
     this.#isOpen = false;
     this.onTick = () => undefined;
-    const closed = this.#engine.close();
-    this.#goOn?.();
-    return closed;
+    for (const socket of [...this.#sockets]) this.#close(socket);
+    this.#poll.close();
+  }
+
+  #close(socket: BatchSocket): void {
+    if (!this.#sockets.delete(socket)) return;
+    this.#sender.flush();
+    this.#rounds.remove(socket);
+    this.#libc.close(socket.descriptor);
   }
 
   readonly #turn = (): void => {
-    for (let i = 0; i < ASKS_PER_TURN && this.#isOpen; i++) {
-      const goOn = this.#goOn;
-      if (goOn === undefined) break;
-      this.#goOn = undefined;
-      goOn();
+    for (let i = 0; i < ROUNDS_PER_TURN && this.#isOpen; i++) {
+      const startedMs = performance.now();
+      const packets = this.#packets;
+      this.#rounds.round(0);
+      if (this.#packets !== packets) this.#workMs += performance.now() - startedMs;
     }
     if (this.#isOpen) setImmediate(this.#turn);
   };
-
-  #beginRound(): void {
-    const nowMs = performance.now();
-    if (this.#packets !== this.#packetsBefore) {
-      this.#workMs += nowMs - this.#roundStartMs;
-      this.#packetsBefore = this.#packets;
-    }
-    this.#roundStartMs = nowMs;
-    this.onTick(nowMs);
-  }
 }

@@ -20,6 +20,8 @@ export interface Config {
   readonly relayPorts: { readonly min: number; readonly max: number };
   /** "auto": the batched engine where it can be had, else `dgram`. */
   readonly udpEngine: "auto" | "batch" | "dgram";
+  /** Threads that carry UDP; undefined: as many as the machine can use. */
+  readonly workers: number | undefined;
   readonly realm: string;
   /** STUN and TURN servers that share our secret and serve instead of our own relay, which is not opened then. */
   readonly turnUrls: readonly string[];

@@ -48,6 +48,7 @@ function toConfig(parsed: ParsedInput): Config {
     publicHost: parsed.publicHost,
     redis: parsed.redis,
     nodeUrl: parsed.nodeUrl,
+    workers: parsed.workers,
     secrets: secrets.length > 0 ? secrets : [randomBytes(RANDOM_SECRET_BYTES).toString("base64url")],
     secretIsRandom: secrets.length === 0,
     clearOnLeave: parsed.clearOnLeave ?? parsed.roomSize === 2,

@@ -249,6 +249,12 @@ export const schema = z.strictObject(
       value: "name",
       about: "what carries UDP: batch (Linux, many packets per system call), dgram (everywhere), or auto",
     }),
+    workers: setting(whole(1, 64).optional(), {
+      group: "TURN",
+      value: "n",
+      about: "threads that carry UDP (batched engine); each takes its share of the clients",
+      defaultText: "one per processor core, 8 at most",
+    }),
     realm: setting(words(MAX_REALM_BYTES).default("turnpike"), {
       group: "TURN",
       value: "name",

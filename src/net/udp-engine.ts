@@ -1,5 +1,6 @@
 /** What carries UDP: batched system calls where they can be had, `dgram` everywhere. */
 
+import { availableParallelism } from "node:os";
 import type { IpAddress } from "../stun/address.ts";
 import type { DiscoveryCorner, RelayAllocator } from "../turn/ports.ts";
 import type { TurnServer } from "../turn/turn-server.ts";
@@ -11,6 +12,8 @@ import { BatchRelayAllocator } from "./udp-batch/batch-relay-sockets.ts";
 import { BatchEngine } from "./udp-batch/engine.ts";
 import { type Libc, type LibcResult, loadLibc } from "./udp-batch/libc.ts";
 import { openUdpListener, type UdpListener } from "./udp-listener.ts";
+
+const MAX_DEFAULT_WORKERS = 8;
 
 export type UdpEngineName = "batch" | "dgram";
 
@@ -48,24 +51,34 @@ export class UdpEngineError extends Error {
 }
 
 /**
- * "auto" takes the batched engine where it can be had. Rejects with `UdpEngineError` where "batch" is asked for and cannot.
+ * "auto" takes the batched engine where it can be had, with so many threads that carry UDP. Rejects with `UdpEngineError` where "batch" is asked for and cannot.
  * `failed` hears of defects of our own.
  */
 export async function openUdpEngine(
   wanted: UdpEngineName | "auto",
   failed: (error: unknown) => void,
+  workers = defaultWorkers(),
   load: () => Promise<LibcResult> = loadLibc,
 ): Promise<UdpEngine> {
   if (wanted === "dgram") return createDgramEngine("it was asked for");
   const result = await load();
-  if (result.ok)
-    return createBatchEngine(
-      result.libc,
-      wanted === "auto" ? "many packets per system call" : "it was asked for",
-      failed,
-    );
-  if (wanted === "batch") throw new UdpEngineError(result.reason);
-  return createDgramEngine(`no batched engine: ${result.reason}`);
+  let reason = result.ok ? "" : result.reason;
+  if (result.ok) {
+    const threads = workers === 1 ? "one worker" : `${workers} workers`;
+    const why = `${wanted === "auto" ? "many packets per system call" : "it was asked for"}; ${threads}`;
+    try {
+      return await createBatchEngine(result.libc, why, failed, workers);
+    } catch (error) {
+      reason = `its threads cannot be started: ${(error as Error).message}`;
+    }
+  }
+  if (wanted === "batch") throw new UdpEngineError(reason);
+  return createDgramEngine(`no batched engine: ${reason}`);
+}
+
+/** Signaling and the relay's rules have a core too, where there are several; a few workers carry more than most networks bring. */
+function defaultWorkers(): number {
+  return Math.min(availableParallelism(), MAX_DEFAULT_WORKERS);
 }
 
 function createDgramEngine(why: string): UdpEngine {
@@ -79,14 +92,27 @@ function createDgramEngine(why: string): UdpEngine {
   };
 }
 
-function createBatchEngine(libc: Libc, why: string, failed: (error: unknown) => void): UdpEngine {
-  const engine = new BatchEngine(libc, failed);
+async function createBatchEngine(
+  libc: Libc,
+  why: string,
+  failed: (error: unknown) => void,
+  workers: number,
+): Promise<UdpEngine> {
+  const engine = new BatchEngine(libc, failed, workers);
+  try {
+    await engine.ready();
+  } catch (error) {
+    await engine.close();
+    throw error;
+  }
   return {
     name: "batch",
     why,
     createRelayAllocator: (addresses, ports) => new BatchRelayAllocator(engine, addresses, ports),
     listen: async (options) => openBatchListener({ engine, ...options }),
-    sendErrors: engine.errors.counts,
+    get sendErrors() {
+      return engine.sendErrors;
+    },
     close: () => engine.close(),
   };
 }

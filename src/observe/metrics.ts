@@ -27,7 +27,7 @@ export interface Metrics {
   /** And how many connections are open; once per server. */
   watchTurnConnections(open: Readonly<Record<"tcp" | "tls", number>>): void;
   /** And the packets that the system did not take, by the error's name; once per server. */
-  watchSendErrors(counts: ReadonlyMap<string, number>): void;
+  watchSendErrors(counts: () => ReadonlyMap<string, number>): void;
   /** And whether the server drains; once per server. */
   watchDraining(isDraining: () => boolean): void;
   /** And the other nodes; once per server. */

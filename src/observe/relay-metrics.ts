@@ -56,8 +56,8 @@ export function registerRelayEvents(registry: Registry): TurnEvents {
     allocationCreated: () => created.inc(),
     allocationClosed: (_allocation, why) => closed.inc({ reason: why }),
     allocationMoved: () => moved.inc(),
-    requestAnswered(method, errorCode) {
-      requests.inc({ method: METHOD_NAMES.get(method) ?? "other", code: errorCode ?? 0 });
+    requestAnswered(method, errorCode, count = 1) {
+      requests.inc({ method: METHOD_NAMES.get(method) ?? "other", code: errorCode ?? 0 }, count);
     },
     targetRefused: (_allocation, _target, reason) => targetsRefused.inc({ reason }),
     failed: () => defects.inc(),
@@ -82,7 +82,7 @@ export function registerTurnConnections(
 }
 
 /** `counts`: packets by the error's name; read once per scrape. */
-export function registerSendErrors(registry: Registry, counts: ReadonlyMap<string, number>): void {
+export function registerSendErrors(registry: Registry, counts: () => ReadonlyMap<string, number>): void {
   new Counter({
     name: "turnpike_udp_send_errors_total",
     help: "Packets that the system did not take, by error (batched UDP engine).",
@@ -90,7 +90,7 @@ export function registerSendErrors(registry: Registry, counts: ReadonlyMap<strin
     registers: [registry],
     collect() {
       this.reset();
-      for (const [error, packets] of counts) this.inc({ error }, packets);
+      for (const [error, packets] of counts()) this.inc({ error }, packets);
     },
   });
 }

@@ -9,6 +9,7 @@ import {
 } from "../stun/address.ts";
 import type { PasswordAlgorithm } from "../stun/password-algorithm.ts";
 import type { Buckets } from "./bandwidth.ts";
+import type { Flow } from "./flows.ts";
 import type { TicketHolder } from "./mobility-tickets.ts";
 import type {
   AllocationCounts,
@@ -26,6 +27,9 @@ import type { TokenBucket } from "./token-bucket.ts";
 export const PERMISSION_LIFETIME_MS = 300_000;
 /** RFC 8656 section 12: a channel binding lasts 10 minutes unless it is refreshed. */
 export const CHANNEL_LIFETIME_MS = 600_000;
+
+/** What few allocations have is no object of its own in the others. */
+const NO_FLOWS: readonly Flow[] = [];
 
 /** One of an allocation's relayed addresses: at most one of each family, each with a lifetime of its own. */
 export interface AllocationRelay {
@@ -133,6 +137,8 @@ export class Allocation implements AllocationCounts {
   /** A few each: a short list is faster than a Map, and smaller. */
   readonly permissions: Permission[] = [];
   readonly channels: ChannelBinding[] = [];
+  /** Carried by somebody else (flows.ts): its own, and those of others that reach its client inside the process. */
+  flows: readonly Flow[] = NO_FLOWS;
   /** As they were when it was made. */
   readonly #relayedAddresses: readonly TransportAddress[];
 
@@ -177,6 +183,15 @@ export class Allocation implements AllocationCounts {
     removeWhere(this.relays, (relay) => relay === dropped);
     removeWhere(this.channels, ({ permission }) => permission.relay === dropped);
     removeWhere(this.permissions, ({ relay }) => relay === dropped);
+  }
+
+  addFlow(flow: Flow): void {
+    this.flows = [...this.flows, flow];
+  }
+
+  dropFlow(dropped: Flow): void {
+    const rest = this.flows.filter((flow) => flow !== dropped);
+    this.flows = rest.length === 0 ? NO_FLOWS : rest;
   }
 
   /** The live permission for this address, if any. */

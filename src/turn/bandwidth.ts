@@ -19,7 +19,7 @@ export interface BandwidthLimits {
 }
 
 /** A packet weighs its data and this, IP and UDP header: a flood of empty packets is not free. */
-const HEADER_BYTES = 28;
+export const DATAGRAM_OVERHEAD_BYTES = 28;
 /** A bucket holds this at least, however low its rate: a key frame of a large picture. */
 const MIN_BURST_BYTES = 262_144;
 
@@ -114,7 +114,7 @@ export function takeBandwidth(
   nowMs: number,
 ): boolean {
   const { own, room, total } = allocation.buckets;
-  const bytes = dataBytes + HEADER_BYTES;
+  const bytes = dataBytes + DATAGRAM_OVERHEAD_BYTES;
   if (own?.has(bytes, nowMs) === false) return drop(counters, allocation, "allocation-bandwidth");
   if (room?.has(bytes, nowMs) === false) return drop(counters, allocation, "room-bandwidth");
   if (total?.has(bytes, nowMs) === false) return drop(counters, allocation, "total-bandwidth");
@@ -132,7 +132,7 @@ export function takeOwnBandwidth(
   nowMs: number,
 ): boolean {
   const { own } = allocation.buckets;
-  const bytes = dataBytes + HEADER_BYTES;
+  const bytes = dataBytes + DATAGRAM_OVERHEAD_BYTES;
   if (own?.has(bytes, nowMs) === false) return drop(counters, allocation, "allocation-bandwidth");
   own?.take(bytes, nowMs);
   return true;

@@ -7,6 +7,7 @@
  */
 
 import type { Allocation } from "./allocation.ts";
+import { endFlows } from "./flows.ts";
 import type { ClientLink } from "./ports.ts";
 import { closeAllocation, type RelayState } from "./relay-state.ts";
 
@@ -15,6 +16,7 @@ const COMEBACK_MS = 30_000;
 
 /** The allocation answers to both 5-tuples from now on; a third one, where a move was begun and not completed, is free. */
 export function beginMove(state: RelayState, allocation: Allocation, link: ClientLink): void {
+  endFlows(allocation);
   const abandoned = allocation.nextLink;
   const isBack = link === allocation.link;
   state.table.recountClients(allocation, () => {
@@ -32,6 +34,7 @@ export function beginMove(state: RelayState, allocation: Allocation, link: Clien
 export function completeMove(state: RelayState, allocation: Allocation): void {
   const { link: left, nextLink: link } = allocation;
   if (link === undefined) return;
+  endFlows(allocation);
   state.table.recountClients(allocation, () => {
     allocation.link = link;
     allocation.nextLink = undefined;

@@ -5,6 +5,7 @@ import { findAttribute } from "../stun/message.ts";
 import { ATTRIBUTE, METHOD } from "../stun/registry.ts";
 import type { Allocation } from "./allocation.ts";
 import { type Answer, type AuthenticatedRequest, failure } from "./answer.ts";
+import { endFlows } from "./flows.ts";
 import { handleAllocate } from "./handlers/allocate.ts";
 import { handleChannelBind } from "./handlers/channel-bind.ts";
 import { handleConnect } from "./handlers/connect.ts";
@@ -51,5 +52,7 @@ export function dispatch(
   if (allocation.username !== request.username) return answer(failure(441));
   if (tcp && method === METHOD.connect) return handleConnect(state, tcp, request, allocation, answer);
   const handle = HANDLERS.get(method);
-  if (handle !== undefined) answer(handle(state, request, allocation));
+  if (handle === undefined) return;
+  endFlows(allocation);
+  answer(handle(state, request, allocation));
 }

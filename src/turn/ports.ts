@@ -6,6 +6,7 @@
 import type { IpAddress, IpFamily, TransportAddress } from "../stun/address.ts";
 import type { PasswordAlgorithm } from "../stun/password-algorithm.ts";
 import type { Allocation } from "./allocation.ts";
+import type { FlowCarrier } from "./flow-carrier.ts";
 import type { PeerStream, StreamMeter } from "./tcp-ports.ts";
 
 /** Milliseconds that only rise; the zero is anywhere. */
@@ -137,6 +138,8 @@ export interface RelayAllocator {
   supports(family: IpFamily): boolean;
   /** Whether its sockets can forbid that a packet is cut in pieces on its way (DONT-FRAGMENT). */
   readonly supportsDontFragment: boolean;
+  /** Carries what passes between its sockets and clients over UDP; undefined: the relay does so itself, packet by packet. */
+  readonly carrier?: FlowCarrier | undefined;
   /** Calls `done` exactly once, now or later. */
   open(request: RelaySocketRequest, done: (result: RelaySocketResult) => void): void;
 }
@@ -211,6 +214,8 @@ export type DropReason =
   | "connection-limit"
   /** It would not fit into one datagram, or into one message to the client. */
   | "too-large"
+  /** The thread that reads sockets had more for the relay to judge than the relay could take. */
+  | "overloaded"
   /** More than the limit: of one of the allocations that carry it, of their room, of the relay. */
   | "allocation-bandwidth"
   | "room-bandwidth"
@@ -251,8 +256,8 @@ export interface TurnEvents {
   ): void;
   /** Its client sends from another address now, or over another transport (RFC 8016). */
   allocationMoved?(allocation: AllocationSummary, from: TransportAddress): void;
-  /** `errorCode` is undefined for a success. */
-  requestAnswered?(method: number, errorCode: number | undefined): void;
+  /** `errorCode` is undefined for a success. `count`: of so many requests; default one. */
+  requestAnswered?(method: number, errorCode: number | undefined, count?: number): void;
   /** Policy refused a target. */
   targetRefused?(allocation: AllocationSummary, target: IpAddress, reason: RefusalReason): void;
   /** An observer threw, or the relay met a defect of its own while handling one packet. */

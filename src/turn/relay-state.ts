@@ -5,6 +5,7 @@ import type { Allocation, AllocationRelay } from "./allocation.ts";
 import type { AllocationTable } from "./allocation-table.ts";
 import type { Bandwidth, BandwidthLimits } from "./bandwidth.ts";
 import type { ClaimLedger } from "./claim-ledger.ts";
+import { endFlows } from "./flows.ts";
 import type { MobilityTickets } from "./mobility-tickets.ts";
 import type {
   AllocationEnd,
@@ -53,7 +54,7 @@ export interface RelayState {
   readonly ledger: ClaimLedger;
   readonly clock: MonotonicClock;
   readonly limits: TurnLimits;
-  /** Clients on whom no limit per source and none on bandwidth lies (loopback under --dev). */
+  /** Clients on whom no limit per source and none on bandwidth lies: loopback under --dev, or nobody. */
   readonly isExempt: (client: IpAddress) => boolean;
   readonly table: AllocationTable;
   readonly reservations: Reservations;
@@ -107,6 +108,7 @@ export function createTurnCounters(): TurnCounters {
       "slow-reader": 0,
       "connection-limit": 0,
       "too-large": 0,
+      overloaded: 0,
       "allocation-bandwidth": 0,
       "room-bandwidth": 0,
       "total-bandwidth": 0,
@@ -124,6 +126,7 @@ export function createTurnCounters(): TurnCounters {
 /** Ends an allocation: its ports are free and its 5-tuple too when this returns. Idempotent. */
 export function closeAllocation(state: RelayState, allocation: Allocation, why: AllocationEnd): void {
   if (!state.table.remove(allocation)) return;
+  endFlows(allocation);
   for (const { socket } of allocation.relays) socket.close();
   state.bandwidth.forget(allocation.buckets, allocation.user);
   state.mobility?.forget(allocation);
@@ -142,6 +145,7 @@ export function closeRelay(
   why: AllocationEnd,
 ): void {
   if (allocation.relays.length === 1) return closeAllocation(state, allocation, why);
+  endFlows(allocation);
   state.table.removeRelay(allocation, relay);
   allocation.dropRelay(relay);
   relay.socket.close();

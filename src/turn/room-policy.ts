@@ -2,6 +2,7 @@
 
 import type { IpAddress } from "../stun/address.ts";
 import type { Allocation } from "./allocation.ts";
+import { countFlows, endFlows } from "./flows.ts";
 import type { TurnUser } from "./ports.ts";
 import type { RelayState } from "./relay-state.ts";
 import type { RoomMember, Standing } from "./room-targets.ts";
@@ -39,9 +40,11 @@ export function mayMeetInside(
 export function lastHeardAtMs({ table, rooms }: RelayState, member: RoomMember): number | undefined {
   if (rooms === undefined) return undefined;
   let latest = Number.NEGATIVE_INFINITY;
-  for (const { user, permissions } of table) {
-    if (user.room?.roomKey !== member.roomKey || user.room.peer === member.peer) continue;
-    for (const { ip, provenPorts, lastHeardAtMs } of permissions) {
+  for (const allocation of table) {
+    const { room } = allocation.user;
+    if (room?.roomKey !== member.roomKey || room.peer === member.peer) continue;
+    countFlows(allocation);
+    for (const { ip, provenPorts, lastHeardAtMs } of allocation.permissions) {
       if (lastHeardAtMs <= latest) continue;
       if (provenPorts.some(({ peer }) => peer === member.peer) || rooms.isClientOf(member, ip))
         latest = lastHeardAtMs;
@@ -55,6 +58,7 @@ export function reviewRoom(state: RelayState, roomKey: string, left: string): vo
   const nowMs = state.clock();
   for (const allocation of state.table) {
     if (allocation.user.room?.roomKey !== roomKey) continue;
+    endFlows(allocation);
     for (const permission of allocation.permissions) {
       permission.provenPorts = permission.provenPorts.filter(({ peer }) => peer !== left);
       const standing = standingOf(state, allocation, permission.ip);

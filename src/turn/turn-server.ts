@@ -9,6 +9,7 @@
  *                                                            └─ no ► limiter ────► 400, 401, 438 without
  */
 
+import { ipv4FromWord } from "../stun/address.ts";
 import { verifyFingerprint } from "../stun/integrity.ts";
 import { decodeMessage, type StunMessage } from "../stun/message.ts";
 import { METHOD } from "../stun/registry.ts";
@@ -24,6 +25,8 @@ import { ClaimLedger } from "./claim-ledger.ts";
 import { loseLink } from "./client-move.ts";
 import { dispatch, isSupported } from "./dispatch.ts";
 import { encodeAnswer } from "./encode-answer.ts";
+import type { CarriedTotals } from "./flow-carrier.ts";
+import { countFlows, countTotals, NOTHING_CARRIED } from "./flows.ts";
 import { handleBinding } from "./handlers/binding.ts";
 import { connectionOf } from "./handlers/connection-bind.ts";
 import { mobileAllocationOf } from "./handlers/mobile-refresh.ts";
@@ -67,15 +70,20 @@ export type TurnServerOptions = Pick<
   readonly mobility?: boolean;
 };
 
+const LOOPBACK = ipv4FromWord(0x7f00_0001);
+
 export class TurnServer {
   readonly #state: RelayState;
   readonly #credentials: CredentialVerifier;
   readonly #challenge: Challenge;
   readonly #limiter: AnswerLimiter;
+  /** By somebody else, and counted already. */
+  #carried: CarriedTotals;
 
   constructor(options: TurnServerOptions) {
     const { realm, allocator, targets, clock, limits, isExempt, relayTo = "room" } = options;
     const { tcpAllocator, mobility = false } = options;
+    this.#carried = allocator.carrier?.totals() ?? NOTHING_CARRIED;
     const ledger = new ClaimLedger();
     const counters = createTurnCounters();
     const announce = createAnnounce(options.events);
@@ -91,7 +99,7 @@ export class TurnServer {
       closed: false,
       table: new AllocationTable(),
       reservations: new Reservations(),
-      bandwidth: new Bandwidth(limits),
+      bandwidth: new Bandwidth(limits, allocator.carrier?.bucketCells),
       tcp: tcpAllocator && new TcpRelays(tcpAllocator, { clock, limits, counters, announce }),
       mobility: mobility ? new MobilityTickets() : undefined,
       counters,
@@ -100,7 +108,8 @@ export class TurnServer {
     this.#credentials = options.credentials;
     this.#challenge = new Challenge(realm, clock);
     const { unauthenticatedBurst: burst, unauthenticatedPerSecond: perSecond } = limits;
-    this.#limiter = new AnswerLimiter({ burst, perSecond }, isExempt, clock);
+    this.#limiter = new AnswerLimiter({ burst, perSecond }, isExempt, clock, allocator.carrier?.sourceTable);
+    allocator.carrier?.answerBindings({ burst, perSecond, exemptLoopback: isExempt(LOOPBACK) });
   }
 
   get allocationCount(): number {
@@ -122,6 +131,7 @@ export class TurnServer {
   }
 
   get counters(): Readonly<TurnCounters> {
+    this.#countCarried();
     return this.#state.counters;
   }
 
@@ -155,7 +165,9 @@ export class TurnServer {
   /** Once a second: forgets what has expired. Expiry itself is checked on use. */
   sweep(): void {
     const nowMs = this.#state.clock();
+    this.#countCarried();
     for (const allocation of this.#state.table) {
+      countFlows(allocation);
       if (!closeExpired(this.#state, allocation, nowMs)) allocation.forgetExpired(nowMs);
     }
     this.#state.reservations.sweep(nowMs);
@@ -191,7 +203,9 @@ export class TurnServer {
    */
   lastRelayedAtMs(userId: string, member?: RoomMember): number | undefined {
     let latest = member && lastHeardAtMs(this.#state, member);
-    for (const { lastRelayedAtMs } of this.#state.table.ofUser(userId)) {
+    for (const allocation of this.#state.table.ofUser(userId)) {
+      countFlows(allocation);
+      const { lastRelayedAtMs } = allocation;
       if (latest === undefined || lastRelayedAtMs > latest) latest = lastRelayedAtMs;
     }
     return latest;
@@ -207,6 +221,18 @@ export class TurnServer {
     this.#state.closed = true;
     for (const allocation of this.#state.table) closeAllocation(this.#state, allocation, "shutdown");
     this.#state.reservations.sweep(Number.POSITIVE_INFINITY);
+  }
+
+  /** What others have carried since the last time. */
+  #countCarried(): void {
+    const { allocator, counters, announce } = this.#state;
+    if (allocator.carrier === undefined) return;
+    const totals = allocator.carrier.totals();
+    const { bindings } = this.#carried;
+    countTotals(counters, this.#carried, totals);
+    this.#carried = totals;
+    if (totals.bindings > bindings)
+      announce("requestAnswered", METHOD.binding, undefined, totals.bindings - bindings);
   }
 
   #closeOf(isMeant: (user: TurnUser) => boolean, why: AllocationEnd, username?: string): void {

@@ -8,6 +8,7 @@ import { verifyFingerprint, verifyIntegrity, verifyIntegritySha256 } from "../st
 import { decodeMessage, type StunMessage } from "../stun/message.ts";
 import { METHOD } from "../stun/registry.ts";
 import type { Allocation, Permission } from "./allocation.ts";
+import { endFlows } from "./flows.ts";
 import type { RelayState } from "./relay-state.ts";
 import { standingOf } from "./room-policy.ts";
 import { TokenBucket } from "./token-bucket.ts";
@@ -61,7 +62,10 @@ export function mayReceiveUnproven(
   const peer = whoProves(state, allocation, source, message, nowMs);
   if (peer !== undefined) {
     permission.provenPorts.push({ port: source.port, peer });
-    if (permission.provenPorts.length > MAX_PROVEN_PORTS) permission.provenPorts.shift();
+    if (permission.provenPorts.length > MAX_PROVEN_PORTS) {
+      permission.provenPorts.shift();
+      endFlows(allocation);
+    }
     state.ledger.strikeOut(source);
   }
   return true;

@@ -2,12 +2,12 @@ import { describe, test } from "vitest";
 import { memoryKind } from "../conformance/memory-target.ts";
 import { rulesFor, runRule } from "../conformance/run-rule.ts";
 import { tcpKind, tlsKind } from "../conformance/stream-targets.ts";
-import { batchKind, udpKind } from "../conformance/udp-target.ts";
+import { batchKind, twoWorkersKind, udpKind } from "../conformance/udp-target.ts";
 import { HOSTILE_SUITE, LOOPBACK_SUITE } from "./rules.ts";
 
 const SUITES = [
   { kind: memoryKind, rules: HOSTILE_SUITE },
-  ...[udpKind, batchKind, tcpKind, tlsKind].map((kind) => ({
+  ...[udpKind, batchKind, twoWorkersKind, tcpKind, tlsKind].map((kind) => ({
     kind,
     rules: [...HOSTILE_SUITE, ...LOOPBACK_SUITE],
   })),

@@ -185,9 +185,9 @@ async function assertDropped(target: Target, family: IpFamily, denied: readonly 
   const before = { ...target.controls.drops };
   for (const [i, ip] of denied.entries()) {
     await attackByData(client, withPort(ip, 80));
-    if (i % AT_ONCE === 0) assertSuccess(await client.bind(), "a Binding request meanwhile");
+    if (i % AT_ONCE === 0) assertSuccess(await client.refresh(), "Refresh meanwhile");
   }
-  assertSuccess(await client.bind(), "a Binding request afterwards");
+  assertSuccess(await client.refresh(), "Refresh afterwards");
   const after = target.controls.drops;
   assert.equal(after["no-permission"] - before["no-permission"], denied.length, "Send indications");
   assert.equal(after["no-channel"] - before["no-channel"], denied.length, "ChannelData");
@@ -220,7 +220,7 @@ async function assertUnreached(target: Target, family: IpFamily): Promise<void> 
     await client.channelBind(CHANNEL, address);
     await attackByData(client, address);
   }
-  assertSuccess(await client.bind(), "a Binding request after the attacks");
+  assertSuccess(await client.refresh(), "Refresh after the attacks");
   // What the relay might have sent is on its way before this packet.
   const bystander = await target.endpointAt(VICTIM);
   await bystander.send(victim.address, text("marker"));

@@ -70,7 +70,7 @@ async function flood([from, to]: readonly TurnClient[]): Promise<{ arrived: numb
     // Loopback loses packets where nobody gets to read.
     if (i % 20 === 0) await from?.bind();
   }
-  await from?.bind();
+  await from?.refresh();
   const seconds = (performance.now() - beganMs) / 1000;
   await to?.bind();
   return { arrived: to?.data.pending.length ?? 0, seconds };

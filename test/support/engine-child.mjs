@@ -3,6 +3,6 @@
 import { runTypeScript } from "../../scripts/run-typescript.mjs";
 
 await runTypeScript("/test/support/engine-program.ts");
-// A thread of the pool waits for packets now; `process.exit` joins it.
+// A thread waits for packets now; `process.exit` joins it.
 process.stdout.write(`exits ${performance.timeOrigin + performance.now()}\n`);
 process.exit(0);

@@ -45,6 +45,7 @@ const CONFIG: Config = {
   externalIps: [],
   relayPorts: { min: 49_152, max: 65_535 },
   udpEngine: "auto",
+  workers: 1,
   realm: "turnpike.test",
   secrets: ["the secret of the tests"],
   secretIsRandom: false,

@@ -181,6 +181,11 @@ export class Arena {
     return this.#received.packet.start + slot * PACKET_STRIDE + HEAD_ROOM;
   }
 
+  /** Where the source of a slot is, as a socket address. */
+  sourceStart(slot: number): number {
+    return this.#received.name.start + slot * SOCKADDR.slot;
+  }
+
   sourcePort(slot: number): number {
     return this.bytes.readUInt16BE(this.#received.name.start + slot * SOCKADDR.slot + SOCKADDR.port);
   }
@@ -196,6 +201,19 @@ export class Arena {
       this.bytes.readUInt32BE(at + 4) === ip.w1 &&
       this.bytes.readUInt32BE(at) === ip.w0
     );
+  }
+
+  /** Copies a packet's source, a socket address, to bytes[at, at + length). */
+  copySource(slot: number, bytes: Buffer, at: number, length: number): void {
+    const name = this.#received.name.start + slot * SOCKADDR.slot;
+    this.bytes.copy(bytes, at, name, name + length);
+  }
+
+  /** As if the packet had been received here: its source at bytes[nameAt], its data at bytes[at, at + length). */
+  writeReceived(slot: number, bytes: Buffer, nameAt: number, at: number, length: number): void {
+    const name = this.#received.name.start + slot * SOCKADDR.slot;
+    bytes.copy(this.bytes, name, nameAt, nameAt + SOCKADDR.ipv6);
+    bytes.copy(this.bytes, this.packetStart(slot), at, at + length);
   }
 
   /** Makes an object: for sources that are not known yet. */
@@ -236,6 +254,15 @@ export class Arena {
     this.#writePointer(this.#sent.iov.start + slot * IOVEC.size, this.addressOf(start, length));
     this.#words[(this.#sent.iov.start + slot * IOVEC.size + IOVEC.length) / WORD] = length;
     this.writeSocketAddress(this.#sent.name.start + slot * SOCKADDR.slot, to);
+  }
+
+  /** The same, to the source of a packet that was received. */
+  writeSentBack(slot: number, receivedSlot: number, start: number, length: number): void {
+    this.#writePointer(this.#sent.iov.start + slot * IOVEC.size, this.addressOf(start, length));
+    this.#words[(this.#sent.iov.start + slot * IOVEC.size + IOVEC.length) / WORD] = length;
+    const from = (this.#received.name.start + receivedSlot * SOCKADDR.slot) / WORD;
+    const to = (this.#sent.name.start + slot * SOCKADDR.slot) / WORD;
+    for (let i = 0; i < SOCKADDR.slot / WORD; i++) this.#words[to + i] = this.#words[from + i] as number;
   }
 
   /**

@@ -10,6 +10,7 @@ import type { UdpListenOptions } from "../udp-engine.ts";
 import { MAX_LISTENER_ADDRESSES, type UdpListener } from "../udp-listener.ts";
 import type { BatchSocket } from "./batch-socket.ts";
 import type { BatchEngine } from "./engine.ts";
+import type { OverSocket } from "./flow-carriage.ts";
 
 export interface BatchListenerOptions extends UdpListenOptions {
   readonly engine: BatchEngine;
@@ -17,13 +18,23 @@ export interface BatchListenerOptions extends UdpListenOptions {
 
 /**
  * Throws the system's error of a bind. On an unspecified address every address of this machine gets a socket of its own beside the
- * wildcard, as with `dgram` (udp-listener.ts), so that answers leave from the address that was asked.
+ * wildcard, as with `dgram` (udp-listener.ts), so that answers leave from the address that was asked. Each thread has a socket of its own
+ * for each address: the kernel deals the clients out to them, by their addresses and ports.
  */
 export function openBatchListener(options: BatchListenerOptions): UdpListener {
-  const { engine, ip, port } = options;
-  const sockets = isUnspecified(ip)
-    ? bindEveryAddress(options)
-    : [bindClientSocket(options, withPort(ip, port), false)];
+  const { engine, ip } = options;
+  const port = findPort(options);
+  const sockets = bindForThreads(options, withPort(ip, port));
+  if (isUnspecified(ip)) {
+    const ips = ownAddresses().filter(({ family }) => family === ip.family);
+    for (const own of ips.slice(0, MAX_LISTENER_ADDRESSES)) {
+      try {
+        sockets.push(...bindForThreads(options, withPort(own, port)));
+      } catch {
+        // An address that is going, or not usable yet, is left to the wildcard.
+      }
+    }
+  }
   const [first] = sockets;
   if (first === undefined) throw new Error("nothing was bound");
   return {
@@ -35,48 +46,43 @@ export function openBatchListener(options: BatchListenerOptions): UdpListener {
   };
 }
 
-/** The wildcard socket first. A port that somebody else has is EADDRINUSE, as it is without sharing. */
-function bindEveryAddress(options: BatchListenerOptions): readonly BatchSocket[] {
-  const { engine, ip: wildcard, port: wantedPort } = options;
-  const probe = bindClientSocket(options, withPort(wildcard, wantedPort), false);
-  const { port } = probe.address;
+/** A port that somebody else has is EADDRINUSE: sockets that share theirs would not be told. */
+function findPort({ engine, ip, port }: BatchListenerOptions): number {
+  const probe = engine.open(withPort(ip, port), () => undefined);
   engine.closeSocket(probe);
-  const sockets = [bindClientSocket(options, withPort(wildcard, port), true)];
-  const ips = ownAddresses().filter(({ family }) => family === wildcard.family);
-  for (const ip of ips.slice(0, MAX_LISTENER_ADDRESSES)) {
-    try {
-      sockets.push(bindClientSocket(options, withPort(ip, port), true));
-    } catch {
-      // An address that is going, or not usable yet, is left to the wildcard.
-    }
-  }
-  return sockets;
+  return probe.address.port;
 }
 
-function bindClientSocket(
-  { engine, turn, discovery }: BatchListenerOptions,
-  address: TransportAddress,
-  shared: boolean,
-): BatchSocket {
-  const links: BatchLinkTable = new BatchLinkTable(engine, discovery);
-  const socket = engine.open(
-    address,
-    (slot, start, end) => {
-      const link = links.linkOf(slot);
-      if (link !== undefined) turn.receive(link, engine.arena.bytes, start, end);
-    },
-    { bufferBytes: LISTENER_BUFFER_BYTES, shared },
-  );
-  links.socket = socket;
-  return socket;
+/** All of them or none. */
+function bindForThreads(options: BatchListenerOptions, address: TransportAddress): BatchSocket[] {
+  const { engine, turn, discovery } = options;
+  const links = new BatchLinkTable(engine, discovery);
+  // With NAT behaviour discovery there is more in an answer.
+  const kind = discovery === undefined ? "answering" : "listener";
+  const sockets: BatchSocket[] = [];
+  try {
+    for (const thread of engine.threads.keys()) {
+      const socket: BatchSocket = engine.open(
+        address,
+        (slot, start, end) => {
+          const link = links.linkOf(socket, slot);
+          if (link !== undefined) turn.receive(link, engine.arena.bytes, start, end);
+        },
+        { bufferBytes: LISTENER_BUFFER_BYTES, reusePort: true, kind, thread },
+      );
+      sockets.push(socket);
+    }
+  } catch (error) {
+    for (const socket of sockets) engine.closeSocket(socket);
+    throw error;
+  }
+  return sockets;
 }
 
 /** The links of clients that hold something, by port and then by address. A client that holds nothing gets a link for one packet. */
 class BatchLinkTable {
   readonly engine: BatchEngine;
   readonly discovery: UdpListenOptions["discovery"];
-  /** Set before the first packet. */
-  socket: BatchSocket | undefined;
   readonly held = new LinksByPort<BatchClientLink>();
 
   constructor(engine: BatchEngine, discovery: UdpListenOptions["discovery"]) {
@@ -84,34 +90,34 @@ class BatchLinkTable {
     this.discovery = discovery;
   }
 
-  /** Of whoever sent the packet of this slot. */
-  linkOf(slot: number): BatchClientLink | undefined {
+  /** Of whoever sent the packet of this slot to this socket. */
+  linkOf(socket: BatchSocket, slot: number): BatchClientLink | undefined {
     const { arena } = this.engine;
     const port = arena.sourcePort(slot);
     const onPort = this.held.at(port);
     if (onPort !== undefined) {
       for (const link of onPort) if (arena.isFrom(slot, link.remote)) return link;
     }
-    if (port === 0 || this.socket === undefined) return undefined;
-    return new BatchClientLink(this, this.socket, arena.readSource(slot));
+    if (port === 0) return undefined;
+    return new BatchClientLink(this, socket, arena.readSource(slot));
   }
 }
 
-class BatchClientLink implements ClientLink {
+class BatchClientLink implements ClientLink, OverSocket {
   readonly transport = "udp";
   readonly remote: TransportAddress;
   holding: LinkHolding | undefined = undefined;
   readonly #table: BatchLinkTable;
-  readonly #socket: BatchSocket;
+  readonly socket: BatchSocket;
 
   constructor(table: BatchLinkTable, socket: BatchSocket, remote: TransportAddress) {
     this.#table = table;
-    this.#socket = socket;
+    this.socket = socket;
     this.remote = remote;
   }
 
   get local(): TransportAddress {
-    return this.#socket.address;
+    return this.socket.address;
   }
 
   get discovery(): DiscoveryCorner | undefined {
@@ -119,7 +125,7 @@ class BatchClientLink implements ClientLink {
   }
 
   send(message: Uint8Array): void {
-    this.#table.engine.send(this.#socket, this.remote, message, 0, message.length);
+    this.#table.engine.send(this.socket, this.remote, message, 0, message.length);
   }
 
   /** Over UDP without padding (RFC 8656 section 12.5). The header is written before the data, where they lie. */
@@ -127,7 +133,7 @@ class BatchClientLink implements ClientLink {
     const { engine } = this.#table;
     const at = engine.place(buffer, start, end) - CHANNEL_DATA_HEADER_BYTES;
     writeChannelDataHeader(engine.arena.bytes, at, channelNumber, end - start);
-    engine.push(this.#socket, this.remote, at, end - start + CHANNEL_DATA_HEADER_BYTES);
+    engine.push(this.socket, this.remote, at, end - start + CHANNEL_DATA_HEADER_BYTES);
   }
 
   retain(): void {

@@ -1,6 +1,7 @@
 /** Relayed transport addresses over the batched engine: one descriptor each, from the relay port range. */
 
 import { type IpFamily, type TransportAddress, withPort } from "../../stun/address.ts";
+import type { FlowCarrier } from "../../turn/flow-carrier.ts";
 import type {
   IcmpReceiver,
   RelayAllocator,
@@ -15,6 +16,7 @@ import type { RelayAddress } from "../relay-addresses.ts";
 import { type PortRange, RelayPorts } from "../relay-ports.ts";
 import type { BatchSocket, PacketReceiver } from "./batch-socket.ts";
 import type { BatchEngine } from "./engine.ts";
+import type { OverSocket } from "./flow-carriage.ts";
 
 /** Opens relay sockets on these addresses, at most one per family. */
 export class BatchRelayAllocator implements RelayAllocator {
@@ -35,10 +37,14 @@ export class BatchRelayAllocator implements RelayAllocator {
     return this.#pools.has(family);
   }
 
-  open(request: RelaySocketRequest, done: (result: RelaySocketResult) => void): void {
-    const pool = this.#pools.get(request.family);
+  get carrier(): FlowCarrier {
+    return this.#engine.flows;
+  }
+
+  open({ family, parity }: RelaySocketRequest, done: (result: RelaySocketResult) => void): void {
+    const pool = this.#pools.get(family);
     if (pool === undefined) return done({ ok: false, reason: "family-unsupported" });
-    done(this.#openOf(pool.address, pool.ports, request.parity));
+    done(this.#openOf(pool.address, pool.ports, parity));
   }
 
   #openOf(address: RelayAddress, ports: RelayPorts, parity: RelayPortParity): RelaySocketResult {
@@ -70,11 +76,11 @@ export class BatchRelayAllocator implements RelayAllocator {
   }
 }
 
-class BatchRelaySocket implements RelaySocket {
+class BatchRelaySocket implements RelaySocket, OverSocket {
   readonly relayedAddress: TransportAddress;
   readonly #engine: BatchEngine;
   readonly #onClose: () => void;
-  #socket: BatchSocket | undefined;
+  socket: BatchSocket | undefined;
   #receiver: RelayPacketReceiver | undefined;
   #icmpReceiver: IcmpReceiver | undefined;
   /** A relay socket mostly hears from one peer. */
@@ -91,7 +97,7 @@ class BatchRelaySocket implements RelaySocket {
     try {
       const receiver: PacketReceiver = (slot, start, end) => this.#receive(slot, start, end);
       const onIcmp: IcmpReceiver = (error) => this.#icmpReceiver?.(error);
-      this.#socket = this.#engine.open(address, receiver, { isRelay: true, onIcmp });
+      this.socket = this.#engine.open(address, receiver, { isRelay: true, onIcmp });
       return true;
     } catch (error) {
       this.#onClose();
@@ -111,8 +117,8 @@ class BatchRelaySocket implements RelaySocket {
     end: number,
     dontFragment?: boolean,
   ): void {
-    if (this.#socket !== undefined && address.port !== 0)
-      this.#engine.send(this.#socket, address, buffer, start, end, dontFragment);
+    if (this.socket !== undefined && address.port !== 0)
+      this.#engine.send(this.socket, address, buffer, start, end, dontFragment);
   }
 
   onPacket(receiver: RelayPacketReceiver): void {
@@ -124,9 +130,9 @@ class BatchRelaySocket implements RelaySocket {
   }
 
   close(): void {
-    const socket = this.#socket;
+    const { socket } = this;
     if (socket === undefined) return;
-    this.#socket = undefined;
+    this.socket = undefined;
     this.#engine.closeSocket(socket);
     this.#onClose();
   }

@@ -1,6 +1,6 @@
 /** One UDP socket of the engine: a descriptor, and who hears what it receives. */
 
-import { type TransportAddress, withPort } from "../../stun/address.ts";
+import { type IpFamily, type TransportAddress, withPort } from "../../stun/address.ts";
 import type { IcmpReceiver } from "../../turn/ports.ts";
 import type { Arena } from "./arena.ts";
 import { allowFragments } from "./fragmentation.ts";
@@ -14,6 +14,7 @@ import {
   IPV6_V6ONLY,
   SO_RCVBUF,
   SO_REUSEADDR,
+  SO_REUSEPORT,
   SO_SNDBUF,
   SOCK_CLOEXEC,
   SOCK_DGRAM,
@@ -30,6 +31,8 @@ export type PacketReceiver = (slot: number, start: number, end: number) => void;
 export interface BatchSocketOptions {
   /** Of the kernel's buffers. */
   readonly bufferBytes?: number;
+  /** SO_REUSEPORT: for the sockets of several threads on one port, and those of one listener on an address each. */
+  readonly reusePort?: boolean;
   /** SO_REUSEADDR: only for the sockets of one listener, each on an address of its own. It would hand out a relay port twice. */
   readonly shared?: boolean;
   /** Its datagrams may be cut in pieces on their way, unless one asks that it is not (fragmentation.ts). */
@@ -40,6 +43,7 @@ export interface BatchSocketOptions {
 
 /** What few sockets have is no object of its own in the others. */
 const NONE: TransportAddress[] = [];
+const ignore = () => undefined;
 
 export class BatchSocket {
   readonly descriptor: number;
@@ -48,12 +52,16 @@ export class BatchSocket {
   readonly onIcmp: IcmpReceiver | undefined;
   /** The place in the engine's table. */
   index = -1;
+  /** The thread that reads it. */
+  thread = 0;
+  /** Of SOCKET_KIND. */
+  kind = 0;
   /** How many packets it is asked for at once: what is asked for in vain costs the system a look. */
   patience = 1;
   lastReadMs = Number.NEGATIVE_INFINITY;
   /** Datagrams of one size to one destination may go out as one. */
   mayJoin = true;
-  /** As the system was told last: what it sends is not cut in pieces on its way. */
+  /** What is being sent is not cut in pieces on its way. */
   forbidsFragments = false;
   /** Where packets went that were larger than the path is known to carry, until the error queue has told of them. */
   tooLarge: TransportAddress[] = NONE;
@@ -72,13 +80,21 @@ export class BatchSocket {
     this.onIcmp = onIcmp;
   }
 
+  /** A descriptor that another thread has bound; sent from, or read by `Rounds`. */
+  static adopt(descriptor: number, family: IpFamily, index = -1): BatchSocket {
+    const address = { family, w0: 0, w1: 0, w2: 0, w3: 0, port: 0 };
+    const socket = new BatchSocket(descriptor, address, ignore, undefined);
+    socket.index = index;
+    return socket;
+  }
+
   /** Port 0 picks a free one. Throws an error with `code` (EADDRINUSE, EACCES, …) as Node's sockets do. */
   static bind(
     libc: Libc,
     arena: Arena,
     wanted: TransportAddress,
     receiver: PacketReceiver,
-    { bufferBytes, shared = false, isRelay = false, onIcmp }: BatchSocketOptions = {},
+    { bufferBytes, shared = false, isRelay = false, reusePort = false, onIcmp }: BatchSocketOptions = {},
   ): BatchSocket {
     const family = wanted.family === 4 ? AF_INET : AF_INET6;
     const descriptor = libc.socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -90,6 +106,7 @@ export class BatchSocket {
       }
       if (wanted.family === 6) setOption(IPPROTO_IPV6, IPV6_V6ONLY, 1);
       if (shared) setOption(SOL_SOCKET, SO_REUSEADDR, 1);
+      if (reusePort) setOption(SOL_SOCKET, SO_REUSEPORT, 1);
       if (isRelay) allowFragments(libc, arena, descriptor, wanted.family);
       if (onIcmp !== undefined) {
         if (wanted.family === 4) setOption(IPPROTO_IP, IP_RECVERR, 1);

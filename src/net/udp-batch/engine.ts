@@ -1,105 +1,115 @@
 /**
- * Batched UDP on Linux: many packets per system call. One round reads what is ready, hands each packet to its receiver, and sends
- * what came of it. While nothing comes, a thread of the pool waits in `epoll_wait`; under load the event loop asks itself.
+ * Batched UDP on Linux: many packets per system call. Threads read the sockets (`worker.ts`), and carry by themselves what the relay has
+ * judged; what they may not judge comes here, packet by packet, to the socket's receiver. What the relay sends itself leaves from here,
+ * at the end of each turn.
+ *
+ *   thread: epoll_wait ─► recvmmsg ─┬─ a flow ─► sendmmsg
+ *                                   └─ none ──► report ─► receiver ─► sendmmsg        the relay's thread
  */
 
 import type { TransportAddress } from "../../stun/address.ts";
-import { Arena, EVENT_SLOTS, MAX_DATAGRAM, RECEIVE_SLOTS } from "./arena.ts";
+import { type Arena, RECEIVE_SLOTS } from "./arena.ts";
 import { BatchSocket, type BatchSocketOptions, type PacketReceiver } from "./batch-socket.ts";
-import { ErrorQueue } from "./error-queue.ts";
+import { FlowCarriage } from "./flow-carriage.ts";
 import { canForbidFragments } from "./fragmentation.ts";
-import { GATHER_MICROSECONDS, GatherDelay } from "./gather-delay.ts";
-import {
-  EFD_NONBLOCK_CLOEXEC,
-  EPOLL_CLOEXEC,
-  EPOLL_CTL_ADD,
-  EPOLLERR,
-  EPOLLIN,
-  MSG_DONTWAIT,
-} from "./layout.ts";
+import { EFD_NONBLOCK_CLOEXEC } from "./layout.ts";
 import type { Libc } from "./libc.ts";
-import { errorName, SendErrors } from "./send-errors.ts";
-import { SendQueue } from "./send-queue.ts";
+import {
+  NAME_WORDS,
+  ORDER,
+  PACKET_HEAD_WORDS,
+  REPORT,
+  readAddress,
+  SOCKET_KIND,
+  type SocketKind,
+} from "./records.ts";
+import { MAX_ERRNO, SendErrors, sendErrorsByName } from "./send-errors.ts";
+import { Sender } from "./sender.ts";
+import { UdpThread } from "./udp-thread.ts";
 
-/** Of one socket in one round, so that no socket keeps the others waiting. */
-const MAX_PER_SOCKET = 64;
-/** A socket that is full again within this time has more than a stream of voice. */
-const BUSY_SOCKET_MS = 15;
-/** With fewer slots left the round sends first, and has them all. */
-const FEW_SLOTS = 32;
-/** How long rounds go on before the event loop has its turn. */
+/** How long reports are read before the event loop has its turn. */
 const MAX_BUSY_MS = 2;
-/** A wait is no longer than this: a process that exits joins the thread that waits. */
-const MAX_WAIT_MS = 1000;
-/** Rounds in a row that find nothing where there should be something, and how long it rests after them. */
-const MAX_FRUITLESS = 16;
-const REST_MS = 20;
-/** What the descriptor that ends a wait is registered with. */
-const WAKE = 0xffff_ffff;
+/** How often the clock is looked at meanwhile. */
+const REPORTS_PER_LOOK = 32;
 
-type State = "running" | "closing" | "closed";
+export interface OpenOptions extends BatchSocketOptions {
+  /** Which thread reads it. Default: the one whose report is being read, or each in turn. */
+  readonly thread?: number;
+  readonly kind?: SocketKind;
+}
 
 export class BatchEngine {
   readonly arena: Arena;
-  readonly errors = new SendErrors();
+  readonly threads: readonly UdpThread[];
+  /** What the threads carry by themselves. */
+  readonly flows: FlowCarriage;
   /** Whether a packet may be sent so that it is not cut in pieces on its way. */
   readonly supportsDontFragment: boolean;
   readonly #libc: Libc;
   readonly #failed: (error: unknown) => void;
-  readonly #queue: SendQueue;
-  readonly #errorQueue: ErrorQueue;
-  readonly #gather = new GatherDelay();
-  readonly #epoll: number;
-  readonly #wake: number;
+  readonly #sender: Sender;
+  readonly #sendErrors = new Float64Array(MAX_ERRNO);
   /** By index; what is closed leaves a hole for the next one. */
   readonly #sockets: (BatchSocket | undefined)[] = [];
   readonly #holes: number[] = [];
-  readonly #ready = new Uint32Array(EVENT_SLOTS);
-  readonly #hasErrors = new Uint8Array(EVENT_SLOTS);
+  /** By index: those that are closed, and whose descriptors threads may still name. */
+  readonly #closing = new Map<number, BatchSocket>();
+  /** What such a descriptor stands for: no socket. */
+  readonly #nothing: number;
   #nextSlot = 0;
-  /** When the last rounds ended. */
-  #leftMs = 0;
-  /** Of this round. */
-  #nowMs = 0;
-  #isInRound = false;
+  #nextThread = 0;
+  /** Whose report is being read. */
+  #reading: number | undefined;
   #isFlushDue = false;
-  /** Rounds in a row that were woken for nothing. */
-  #fruitless = 0;
-  #state: State = "running";
-  #ended: () => void = () => undefined;
-  readonly #done: Promise<void>;
+  #done: Promise<void> | undefined;
 
-  /** Throws where the process has no descriptors left. `failed` hears of receivers that throw. */
-  constructor(libc: Libc, failed: (error: unknown) => void) {
+  /** Throws where the process has no descriptors left. `failed` hears of receivers that throw, and of threads that end. */
+  constructor(libc: Libc, failed: (error: unknown) => void, threads = 1) {
     this.#libc = libc;
     this.#failed = failed;
-    this.arena = new Arena(libc);
+    this.#sender = new Sender(libc, new SendErrors(this.#sendErrors));
+    this.arena = this.#sender.arena;
     this.supportsDontFragment = canForbidFragments(libc, this.arena);
-    this.#queue = new SendQueue(libc, this.arena, this.errors);
-    this.#errorQueue = new ErrorQueue(libc, this.arena);
-    this.#epoll = checked(libc, libc.epollCreate(EPOLL_CLOEXEC), "epoll_create1");
-    this.#wake = libc.eventfd(0, EFD_NONBLOCK_CLOEXEC);
-    try {
-      checked(libc, this.#wake, "eventfd");
-      this.#register(this.#wake, WAKE);
-    } catch (error) {
-      if (this.#wake >= 0) libc.close(this.#wake);
-      libc.close(this.#epoll);
-      throw error;
+    this.#nothing = libc.eventfd(0, EFD_NONBLOCK_CLOEXEC);
+    const opened: UdpThread[] = [];
+    this.threads = opened;
+    this.flows = new FlowCarriage(opened);
+    for (let i = 0; i < threads; i++) {
+      opened.push(
+        new UdpThread({
+          libc,
+          arena: this.arena,
+          flowCells: this.flows.cells.buffer,
+          bucketCells: this.flows.bucketMemory,
+          sourceTable: this.flows.sourceTable,
+          reported: () => this.#read(i),
+          replaced: () => this.#tellAgain(i),
+          failed,
+        }),
+      );
     }
-    this.#done = new Promise((resolve) => {
-      this.#ended = resolve;
-    });
-    this.#wait();
+  }
+
+  /** Resolves when every thread runs; rejects where none can be had. */
+  async ready(): Promise<void> {
+    await Promise.all(this.threads.map((thread) => thread.ready));
+  }
+
+  /** Packets that the system did not take, by the error's name. */
+  get sendErrors(): ReadonlyMap<string, number> {
+    return sendErrorsByName(this.#sendErrors, ...this.threads.map((thread) => thread.sendErrors));
   }
 
   /** Throws as `BatchSocket.bind` does. */
-  open(wanted: TransportAddress, receiver: PacketReceiver, options?: BatchSocketOptions): BatchSocket {
+  open(wanted: TransportAddress, receiver: PacketReceiver, options: OpenOptions = {}): BatchSocket {
     const socket = BatchSocket.bind(this.#libc, this.arena, wanted, receiver, options);
+    socket.thread = options.thread ?? this.#reading ?? this.#nextThread++ % this.threads.length;
+    socket.kind = SOCKET_KIND[options.kind ?? "relay"];
     socket.index = this.#holes.pop() ?? this.#sockets.length;
     this.#sockets[socket.index] = socket;
     try {
-      this.#register(socket.descriptor, socket.index);
+      this.#orderOpen(socket);
+      this.#threadOf(socket).poll.add(socket.descriptor, socket.index);
     } catch (error) {
       this.closeSocket(socket);
       throw error;
@@ -107,16 +117,22 @@ export class BatchEngine {
     return socket;
   }
 
-  /** Idempotent. What it was given to send leaves first. */
+  /**
+   * Its port is free when this returns; what it was given to send leaves first. The descriptor is nobody else's until no thread can name
+   * it any more: meanwhile it stands for something that neither sends nor receives. Idempotent.
+   */
   closeSocket(socket: BatchSocket): void {
     if (this.#sockets[socket.index] !== socket) return;
-    this.#queue.flush();
+    this.#sender.flush();
     this.#sockets[socket.index] = undefined;
-    this.#holes.push(socket.index);
-    this.#libc.close(socket.descriptor);
+    const thread = this.#threadOf(socket);
+    thread.poll.remove(socket.descriptor);
+    this.#libc.dup2(this.#nothing, socket.descriptor);
+    this.#closing.set(socket.index, socket);
+    this.flows.whenUnused(socket, () => thread.order([ORDER.closeSocket, socket.index]));
   }
 
-  /** Sends data[start, end) at the end of the round. Bytes outside of the arena are copied. */
+  /** Sends data[start, end) at the end of the turn. Bytes outside of the arena are copied. */
   send(
     socket: BatchSocket,
     to: TransportAddress,
@@ -130,34 +146,39 @@ export class BatchEngine {
 
   /** Where data[start, end) lies in the arena, with a few bytes before it that may be written; for `push`, at once. */
   place(data: Uint8Array, start: number, end: number): number {
-    if (!this.#queue.hasRoom) this.#queue.flush();
-    const at = this.arena.place(data, start, end);
-    if (at !== undefined) return at;
-    this.#queue.flush();
-    const again = this.arena.place(data, start, end);
-    if (again === undefined) throw new RangeError(`no packet has ${end - start} bytes`);
-    return again;
+    return this.#sender.place(data, start, end);
   }
 
-  /** Sends arena[at, at + length) at the end of the round. */
+  /** Sends arena[at, at + length) at the end of the turn. */
   push(socket: BatchSocket, to: TransportAddress, at: number, length: number, dontFragment = false): void {
-    this.#queue.push(socket, to, at, length, dontFragment);
-    if (!this.#isInRound) this.#flushSoon();
+    if (this.#sockets[socket.index] !== socket) return;
+    this.#sender.push(socket, to, at, length, dontFragment);
+    if (this.#reading === undefined) this.#flushSoon();
   }
 
-  /** Closes every socket. Resolves when no thread waits any more. Idempotent. */
+  /** Closes every socket. Resolves when no thread reads any more. Idempotent. */
   close(): Promise<void> {
-    if (this.#state === "running") {
-      this.#state = "closing";
-      for (const socket of this.#sockets) if (socket !== undefined) this.closeSocket(socket);
-      this.#libc.write(this.#wake, this.arena.one, 8);
-    }
+    this.#done ??= this.#close();
     return this.#done;
   }
 
-  #register(descriptor: number, data: number): void {
-    const event = this.arena.writeRegistration(EPOLLIN, data);
-    checked(this.#libc, this.#libc.epollControl(this.#epoll, EPOLL_CTL_ADD, descriptor, event), "epoll_ctl");
+  async #close(): Promise<void> {
+    this.#sender.flush();
+    await Promise.all(this.threads.map((thread) => thread.close()));
+    for (const socket of [...this.#sockets, ...this.#closing.values()])
+      if (socket !== undefined) this.#libc.close(socket.descriptor);
+    this.#sockets.length = 0;
+    this.#closing.clear();
+    this.#libc.close(this.#nothing);
+  }
+
+  #threadOf({ thread }: BatchSocket): UdpThread {
+    return this.threads[thread] as UdpThread;
+  }
+
+  #orderOpen(socket: BatchSocket): void {
+    const { index, descriptor, address, kind } = socket;
+    this.#threadOf(socket).order([ORDER.openSocket, index, descriptor, kind, address.family]);
   }
 
   #flushSoon(): void {
@@ -168,149 +189,91 @@ export class BatchEngine {
 
   readonly #flushNow = (): void => {
     this.#isFlushDue = false;
-    this.#queue.flush();
+    if (this.#done === undefined) this.#sender.flush();
   };
 
-  // ---- rounds
+  // ---- reports
 
-  #wait(): void {
-    if (this.#fruitless >= MAX_FRUITLESS) return void setTimeout(this.#run, REST_MS);
-    this.#libc.epollWaitLater(this.#epoll, this.arena.events, EVENT_SLOTS, MAX_WAIT_MS, this.#run);
-  }
-
-  /**
-   * Rounds as long as there is something to do, or something gathers, with a turn of the event loop in between; where that turn was long,
-   * packets have gathered, and others need the thread.
-   */
-  readonly #run = (): void => {
-    if (this.#state !== "running") return this.#end();
+  /** With a turn of the event loop in between where there are many. */
+  #read(index: number): void {
+    if (this.#done !== undefined) return;
+    const thread = this.threads[index] as UdpThread;
+    const { reports } = thread;
     const startedMs = performance.now();
-    const othersAreBusy = startedMs - this.#leftMs >= GATHER_MICROSECONDS / 1000;
-    for (;;) {
-      this.#gather.count(this.#round());
-      const nowMs = performance.now();
-      const pace = this.#gather.pace(nowMs);
-      if (pace === "wait") return this.#wait();
-      const isOver = nowMs - startedMs >= MAX_BUSY_MS;
-      if (isOver || (pace === "gather" && othersAreBusy)) {
-        this.#leftMs = nowMs;
-        return void setImmediate(this.#run);
-      }
-      if (pace === "gather") this.#libc.usleep(GATHER_MICROSECONDS);
-    }
-  };
-
-  /** How many packets it read. */
-  #round(): number {
-    const count = this.#libc.epollWait(this.#epoll, this.arena.events, EVENT_SLOTS, 0);
-    // A socket that is registered meanwhile does not touch these.
-    for (let i = 0; i < count; i++) {
-      this.#ready[i] = this.arena.eventData(i);
-      this.#hasErrors[i] = this.arena.eventFlags(i) & EPOLLERR;
-    }
-    this.#isInRound = true;
-    this.#nowMs = performance.now();
-    let packets = 0;
-    let found = 0;
-    for (let i = 0; i < count; i++) {
-      const socket = this.#sockets[this.#ready[i] as number];
-      if (socket === undefined) continue;
-      if (this.#hasErrors[i] !== 0) found += this.#readErrors(socket);
-      packets += this.#read(socket);
-    }
-    this.#countFruitless(count, found + packets);
-    this.#isInRound = false;
-    this.#queue.flush();
-    this.#nextSlot = 0;
-    return packets;
-  }
-
-  /** A system that says again and again that there is something, or that it cannot say, must not keep the processor. */
-  #countFruitless(events: number, found: number): void {
-    this.#fruitless = events === 0 || found > 0 ? 0 : this.#fruitless + 1;
-    if (events < 0 && this.#fruitless === MAX_FRUITLESS)
-      this.#failed(new Error(`epoll_wait: ${errorName(this.#libc.errno())}`));
-  }
-
-  /** Without this the socket would be ready for ever. Reading from it then takes what the system keeps beside the queue. */
-  #readErrors(socket: BatchSocket): number {
-    return this.#errorQueue.drain(socket, (error) => {
+    thread.beginReading();
+    this.#reading = index;
+    let isOver = false;
+    for (let count = 1; !isOver; count++) {
+      const at = reports.peek();
+      if (at < 0) break;
       try {
-        socket.onIcmp?.(error);
-      } catch (defect) {
-        this.#failed(defect);
+        this.#take(reports.words, reports.bytes, at);
+      } catch (error) {
+        this.#failed(error);
       }
-    });
+      reports.release();
+      isOver = count % REPORTS_PER_LOOK === 0 && performance.now() - startedMs >= MAX_BUSY_MS;
+    }
+    this.#reading = undefined;
+    this.#sender.flush();
+    this.#nextSlot = 0;
+    thread.retryOrders();
+    if (isOver) setImmediate(() => this.#read(index));
   }
 
-  #read(socket: BatchSocket): number {
-    if (RECEIVE_SLOTS - this.#nextSlot < FEW_SLOTS) {
-      this.#queue.flush();
+  #take(words: Int32Array, bytes: Buffer, at: number): void {
+    const index = words[at + 1] as number;
+    switch (words[at]) {
+      case REPORT.packet: {
+        const socket = this.#sockets[index];
+        if (socket !== undefined) this.#hand(socket, words, bytes, at);
+        break;
+      }
+      case REPORT.icmp: {
+        const [type, code, mtu] = [words[at + 2], words[at + 3], words[at + 4]] as [number, number, number];
+        const target = readAddress(words, at + 5);
+        this.#sockets[index]?.onIcmp?.({ type, code, mtu: mtu >>> 0, target });
+        break;
+      }
+      case REPORT.socketClosed:
+        this.#closed(index);
+        break;
+      case REPORT.flowClosed:
+        this.flows.closed(index, this.#reading as number);
+        break;
+      default:
+        throw new Error(`a report of a kind that is not known: ${words[at]}`);
+    }
+  }
+
+  /** As if the packet had been received here. */
+  #hand(socket: BatchSocket, words: Int32Array, bytes: Buffer, at: number): void {
+    if (this.#nextSlot === RECEIVE_SLOTS) {
+      this.#sender.flush();
       this.#nextSlot = 0;
     }
-    const first = this.#nextSlot;
-    const asked = Math.min(socket.patience, RECEIVE_SLOTS - first);
-    // Nothing there after all, or word of an ICMP error: the next round tells.
-    const count = asked === 1 ? this.#receiveOne(socket, first) : this.#receiveMany(socket, first, asked);
-    this.#adapt(socket, asked, count);
-    for (let slot = first; slot < first + count; slot++) {
-      this.#nextSlot++;
-      // The packets before it may have closed the socket.
-      if (this.#sockets[socket.index] === socket) this.#hand(socket, slot);
-      this.arena.renewHeader(slot);
-    }
-    return Math.max(0, count);
-  }
-
-  #receiveMany(socket: BatchSocket, first: number, asked: number): number {
-    const headers = this.arena.receiveHeaders(first, asked);
-    return this.#libc.recvmmsg(socket.descriptor, headers, asked, MSG_DONTWAIT, 0);
-  }
-
-  /** With fewer structures for the system to read and write. */
-  #receiveOne(socket: BatchSocket, slot: number): number {
-    const { arena } = this;
-    const { descriptor } = socket;
-    const length = this.#libc.recvfrom(
-      descriptor,
-      arena.packetAddress(slot),
-      MAX_DATAGRAM,
-      MSG_DONTWAIT,
-      arena.sourceAddress(slot),
-      arena.sourceLengthAddress(slot),
-    );
-    if (length < 0) return length;
-    arena.writeReceivedLength(slot, length);
-    return 1;
-  }
-
-  /** Asks for more of a socket that is full again and again, and for no more than there was of one that is not. */
-  #adapt(socket: BatchSocket, asked: number, count: number): void {
-    if (count < asked) socket.patience = Math.max(1, count);
-    else if (this.#nowMs - socket.lastReadMs < BUSY_SOCKET_MS)
-      socket.patience = Math.min(MAX_PER_SOCKET, asked * 2);
-    socket.lastReadMs = this.#nowMs;
-  }
-
-  #hand(socket: BatchSocket, slot: number): void {
+    const slot = this.#nextSlot++;
+    const length = words[at + PACKET_HEAD_WORDS - 1] as number;
+    const nameAt = (at + PACKET_HEAD_WORDS - 1 - NAME_WORDS) * 4;
+    this.arena.writeReceived(slot, bytes, nameAt, (at + PACKET_HEAD_WORDS) * 4, length);
     const start = this.arena.packetStart(slot);
-    try {
-      socket.receiver(slot, start, start + this.arena.receivedLength(slot));
-    } catch (error) {
-      this.#failed(error);
-    }
+    socket.receiver(slot, start, start + length);
   }
 
-  #end(): void {
-    if (this.#state === "closed") return;
-    this.#state = "closed";
-    this.#libc.close(this.#wake);
-    this.#libc.close(this.#epoll);
-    this.#ended();
+  #closed(index: number): void {
+    const socket = this.#closing.get(index);
+    if (socket === undefined) return;
+    this.#closing.delete(index);
+    this.#libc.close(socket.descriptor);
+    this.#holes.push(index);
   }
-}
 
-function checked(libc: Libc, result: number, call: string): number {
-  if (result < 0) throw new Error(`${call}: ${errorName(libc.errno())}`);
-  return result;
+  /** Another thread takes the place of one that has ended: it knows nothing yet. */
+  #tellAgain(index: number): void {
+    this.flows.lose(index);
+    this.flows.tellAgain(index);
+    for (const socket of this.#sockets) if (socket?.thread === index) this.#orderOpen(socket);
+    for (const socket of [...this.#closing.values()])
+      if (socket.thread === index && !this.flows.isUsed(socket)) this.#closed(socket.index);
+  }
 }

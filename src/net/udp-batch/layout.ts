@@ -58,6 +58,7 @@ export const SOL_SOCKET = 1;
 export const SO_REUSEADDR = 2;
 export const SO_SNDBUF = 7;
 export const SO_RCVBUF = 8;
+export const SO_REUSEPORT = 15;
 export const IPPROTO_IP = 0;
 export const IP_MTU_DISCOVER = 10;
 export const IP_RECVERR = 11;
@@ -75,9 +76,12 @@ export const MSG_DONTWAIT = 0x40;
 export const MSG_ERRQUEUE = 0x2000;
 export const EPOLL_CLOEXEC = 0x80000;
 export const EPOLL_CTL_ADD = 1;
+export const EPOLL_CTL_DEL = 2;
 export const EPOLLIN = 1;
 /** Told of every descriptor, asked for or not. */
 export const EPOLLERR = 8;
+/** Told of once, not as long as it lasts. */
+export const EPOLLET = 0x8000_0000;
 export const EFD_NONBLOCK_CLOEXEC = 0x80800;
 /** Node's constants have neither of these. */
 export const ENONET = 64;

@@ -1,6 +1,6 @@
 /** The system calls of the batched UDP engine, by way of koffi. Addresses are numbers: they all lie in one arena. */
 
-import { arch, env, platform } from "node:process";
+import { arch, platform } from "node:process";
 
 type Call = (...args: number[]) => number;
 
@@ -11,6 +11,7 @@ export interface Libc {
   readonly getsockname: Call;
   readonly setsockopt: Call;
   readonly close: Call;
+  readonly dup2: Call;
   readonly recvfrom: Call;
   readonly recvmmsg: Call;
   readonly recvmsg: Call;
@@ -19,8 +20,6 @@ export interface Libc {
   readonly epollCreate: Call;
   readonly epollControl: Call;
   readonly epollWait: Call;
-  /** As `epollWait`, on a thread of the pool: the event loop goes on. */
-  epollWaitLater(epoll: number, events: number, count: number, timeoutMs: number, done: () => void): void;
   /** Blocks the thread for so many microseconds. */
   readonly usleep: Call;
   /** Makes a descriptor that `write` makes readable. */
@@ -34,10 +33,6 @@ export type LibcResult =
   | { readonly ok: true; readonly libc: Libc }
   | { readonly ok: false; readonly reason: string };
 
-/** One thread of the pool waits for packets as long as the engine lives: files, DNS and crypto need another one. */
-const ONE_THREAD =
-  "it needs a thread of the pool for itself, and UV_THREADPOOL_SIZE leaves one for everything";
-
 /** Where struct layouts are known (layout.ts). */
 const ARCHITECTURES: readonly string[] = ["x64", "arm64"];
 
@@ -47,25 +42,20 @@ type Koffi = Pick<typeof import("koffi"), "load" | "errno" | "address">;
 export interface Machine {
   readonly platform: string;
   readonly arch: string;
-  /** UV_THREADPOOL_SIZE, where it is set. */
-  readonly threadPoolSize: string | undefined;
   importKoffi(): Promise<Koffi>;
 }
 
 const THIS_MACHINE: Machine = {
   platform,
   arch,
-  threadPoolSize: env.UV_THREADPOOL_SIZE,
   importKoffi: async () => (await import("koffi")).default,
 };
 
 /** Not there on another system, or where koffi is not installed: `reason` tells in words. */
 export async function loadLibc(machine: Machine = THIS_MACHINE): Promise<LibcResult> {
-  const { platform, arch, threadPoolSize, importKoffi } = machine;
+  const { platform, arch, importKoffi } = machine;
   if (platform !== "linux") return { ok: false, reason: `it needs Linux; this is ${platform}` };
   if (!ARCHITECTURES.includes(arch)) return { ok: false, reason: `it does not know the processor ${arch}` };
-  if (threadPoolSize !== undefined && !(Number.parseInt(threadPoolSize, 10) > 1))
-    return { ok: false, reason: ONE_THREAD };
   try {
     return { ok: true, libc: declare(await importKoffi()) };
   } catch (error) {
@@ -77,13 +67,13 @@ function declare(koffi: Koffi): Libc {
   // The process itself: its libc is loaded already, whichever one it is.
   const library = koffi.load(null);
   const call = (declaration: string): Call => library.func(declaration);
-  const epollWait = library.func("int epoll_wait(int, int64, int, int)");
   return {
     socket: call("int socket(int, int, int)"),
     bind: call("int bind(int, int64, uint)"),
     getsockname: call("int getsockname(int, int64, int64)"),
     setsockopt: call("int setsockopt(int, int, int, int64, uint)"),
     close: call("int close(int)"),
+    dup2: call("int dup2(int, int)"),
     recvfrom: call("int64 recvfrom(int, int64, uint64, int, int64, int64)"),
     recvmmsg: call("int recvmmsg(int, int64, uint, int, int64)"),
     recvmsg: call("int64 recvmsg(int, int64, int)"),
@@ -91,10 +81,7 @@ function declare(koffi: Koffi): Libc {
     sendmmsg: call("int sendmmsg(int, int64, uint, int)"),
     epollCreate: call("int epoll_create1(int)"),
     epollControl: call("int epoll_ctl(int, int, int, int64)"),
-    epollWait,
-    epollWaitLater(epoll, events, count, timeoutMs, done) {
-      epollWait.async(epoll, events, count, timeoutMs, done);
-    },
+    epollWait: call("int epoll_wait(int, int64, int, int)"),
     usleep: call("int usleep(uint)"),
     eventfd: call("int eventfd(uint, int)"),
     write: call("int64 write(int, int64, uint64)"),

@@ -20,20 +20,33 @@ export const TOLD_OF_ANOTHER: ReadonlySet<number> = new Set([
   ENONET,
 ]);
 
+/** Above every errno of Linux. */
+export const MAX_ERRNO = 256;
+
 export function errorName(errno: number): string {
   return getSystemErrorName(-errno);
 }
 
+/** Counts by errno, in an array of MAX_ERRNO that the relay may read while a thread writes. */
 export class SendErrors {
-  readonly #counts = new Map<string, number>();
+  readonly #counts: Float64Array;
+
+  constructor(counts: Float64Array) {
+    this.#counts = counts;
+  }
 
   count(errno: number, packets: number): void {
-    const name = errorName(errno);
-    this.#counts.set(name, (this.#counts.get(name) ?? 0) + packets);
+    const index = errno < this.#counts.length ? errno : 0;
+    this.#counts[index] = (this.#counts[index] as number) + packets;
   }
+}
 
-  /** By the error's name: `EAGAIN`. */
-  get counts(): ReadonlyMap<string, number> {
-    return this.#counts;
+/** Packets by the error's name, `EAGAIN`, over several counts. */
+export function sendErrorsByName(...counts: readonly Float64Array[]): ReadonlyMap<string, number> {
+  const byName = new Map<string, number>();
+  for (let errno = 0; errno < MAX_ERRNO; errno++) {
+    const packets = counts.reduce((sum, array) => sum + (array[errno] ?? 0), 0);
+    if (packets > 0) byName.set(errno === 0 ? "UNKNOWN" : errorName(errno), packets);
   }
+  return byName;
 }

@@ -55,6 +55,17 @@ export class SendQueue {
     this.#arena.writeSent(slot, to, start, length);
   }
 
+  /** As `push`, to whoever sent the packet of a slot that was received; without an object. */
+  pushBack(socket: BatchSocket, receivedSlot: number, start: number, length: number): void {
+    const slot = this.#size++;
+    this.#dontFragment[slot] = false;
+    this.#sockets[slot] = socket;
+    this.#destinations[slot] = undefined;
+    this.#starts[slot] = start;
+    this.#lengths[slot] = length;
+    this.#arena.writeSentBack(slot, receivedSlot, start, length);
+  }
+
   /** Hands everything to the system. What it does not take is lost and counted, as UDP may. */
   flush(): void {
     const size = this.#size;
@@ -66,20 +77,25 @@ export class SendQueue {
       let end = first + 1;
       const dontFragment = this.#dontFragment[first];
       while (end < size && this.#sockets[end] === socket && this.#dontFragment[end] === dontFragment) end++;
-      if (socket.forbidsFragments === dontFragment || this.#setFragmentation(socket, end - first))
-        this.#send(socket, first, end);
+      if (!dontFragment) this.#send(socket, first, end);
+      else this.#sendUncut(socket, first, end);
       first = end;
     }
     this.#arena.clearScratch();
   }
 
-  /** The other way than up to now. False where the system does not do it: what was to be sent is lost, and counted. */
-  #setFragmentation(socket: BatchSocket, packets: number): boolean {
-    const set = socket.forbidsFragments ? allowFragments : forbidFragments;
-    const isSet = set(this.#libc, this.#arena, socket.descriptor, socket.address.family);
-    if (isSet) socket.forbidsFragments = !socket.forbidsFragments;
-    else this.#errors.count(this.#libc.errno(), packets);
-    return isSet;
+  /**
+   * What may not be cut in pieces. Other threads send from the same descriptor: theirs may be again at once. Where the system does not do
+   * it, what was to be sent is lost, and counted.
+   */
+  #sendUncut(socket: BatchSocket, first: number, end: number): void {
+    const { descriptor, address } = socket;
+    if (!forbidFragments(this.#libc, this.#arena, descriptor, address.family))
+      return this.#errors.count(this.#libc.errno(), end - first);
+    socket.forbidsFragments = true;
+    this.#send(socket, first, end);
+    socket.forbidsFragments = false;
+    allowFragments(this.#libc, this.#arena, descriptor, address.family);
   }
 
   /** Slots [first, end), all of one socket. */
@@ -111,11 +127,10 @@ export class SendQueue {
 
   /** With fewer structures for the system to read. False where it is lost. */
   #sendOne(socket: BatchSocket, slot: number): boolean {
-    const to = this.#destinations[slot] as TransportAddress;
     const length = this.#lengths[slot] as number;
     const data = this.#arena.addressOf(this.#starts[slot] as number, length);
     const name = this.#arena.destinationAddress(slot);
-    const nameLength = to.family === 4 ? SOCKADDR.ipv4 : SOCKADDR.ipv6;
+    const nameLength = socket.address.family === 4 ? SOCKADDR.ipv4 : SOCKADDR.ipv6;
     for (;;) {
       if (this.#libc.sendto(socket.descriptor, data, length, MSG_DONTWAIT, name, nameLength) >= 0)
         return true;
@@ -164,8 +179,8 @@ export class SendQueue {
   /** How many slots from this one on go to the same destination with the same length; the last may be shorter. */
   #runFrom(slot: number, end: number): number {
     const length = this.#lengths[slot] as number;
-    const to = this.#destinations[slot] as TransportAddress;
-    if (length === 0 || length > MAX_SEGMENT_BYTES || this.#narrow.has(to)) return 1;
+    const to = this.#destinations[slot];
+    if (to === undefined || length === 0 || length > MAX_SEGMENT_BYTES || this.#narrow.has(to)) return 1;
     const limit = Math.min(end, slot + MAX_SEGMENTS, slot + Math.floor(MAX_JOINED_BYTES / length));
     let next = slot + 1;
     while (next < limit && this.#destinations[next] === to && this.#lengths[next] === length) next++;

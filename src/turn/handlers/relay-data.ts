@@ -13,6 +13,7 @@ import { takeBandwidth, takeOwnBandwidth } from "../bandwidth.ts";
 import { CHANNEL_DATA_HEADER_BYTES } from "../channel-data.ts";
 import { completeMove } from "../client-move.ts";
 import { encodeDataIndication } from "../data-indication.ts";
+import { letPass } from "../flows.ts";
 import { fitsChannelData, fitsDatagram, fitsDataIndication } from "../packet-size.ts";
 import type { ClientLink, DropReason, RelayDestination } from "../ports.ts";
 import type { RelayState } from "../relay-state.ts";
@@ -88,6 +89,8 @@ export function receiveFromRelayTarget(
   permission.lastHeardAtMs = nowMs;
   if (!takeBandwidth(state.counters, allocation, end - start, nowMs)) return;
   deliverToClient(state, allocation, source, buffer, start, end, nowMs);
+  if (permission.verdict === "allowed" && isOpenAt(permission, source.port))
+    letPass(state, allocation, permission, source, undefined, nowMs);
 }
 
 function sendToTarget(
@@ -108,24 +111,24 @@ function sendToTarget(
   if (permission.verdict !== "allowed") {
     const other = state.table.atRelayedAddress(address);
     if (other !== undefined)
-      return sendInside(state, allocation, socket.relayedAddress, other, buffer, start, end, nowMs);
+      return sendInside(state, allocation, permission, address, other, buffer, start, end, nowMs);
     if (permission.verdict === "own") return drop(state, "own-address");
   }
-  if (
-    !isOpenAt(permission, address.port) &&
-    !maySendUnproven(state, allocation, permission, address, buffer, start, end, nowMs)
-  )
+  const isOpen = isOpenAt(permission, address.port);
+  if (!isOpen && !maySendUnproven(state, allocation, permission, address, buffer, start, end, nowMs))
     return drop(state, "unproven-target");
   if (!takeBandwidth(state.counters, allocation, end - start, nowMs)) return;
   countSent(state, allocation, end - start, nowMs);
   socket.send(destination, buffer, start, end, dontFragment);
+  if (isOpen) letPass(state, allocation, permission, address, undefined, nowMs);
 }
 
 /** From one client of this relay to another, as if through both relay sockets: same permissions, same counters. */
 function sendInside(
   state: RelayState,
   from: Allocation,
-  source: TransportAddress,
+  permission: Permission,
+  target: TransportAddress,
   to: Allocation,
   buffer: Uint8Array,
   start: number,
@@ -136,10 +139,12 @@ function sendInside(
   if (!takeBandwidth(state.counters, from, end - start, nowMs)) return;
   countSent(state, from, end - start, nowMs);
   if (to.expiresAtMs <= nowMs) return drop(state, "no-allocation");
+  const source = permission.relay.socket.relayedAddress;
   if (to.permissionFor(source, nowMs) === undefined) return drop(state, "no-permission");
   if (!takeOwnBandwidth(state.counters, to, end - start, nowMs)) return;
   state.counters.insidePackets++;
   deliverToClient(state, to, source, buffer, start, end, nowMs);
+  letPass(state, from, permission, target, to, nowMs);
 }
 
 function deliverToClient(

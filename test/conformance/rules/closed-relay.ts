@@ -354,7 +354,7 @@ export const CLOSED_RELAY_RULES: readonly Rule[] = [
         for (let sent = 0; sent < 60; sent++) {
           await client.sendIndication((sent % 2 === 0 ? peer : other).address, check(BENS));
         }
-        assertSuccess(await client.bind(), "Binding");
+        assertSuccess(await client.refresh(), "Refresh");
         await delay(1);
         const now = peer.packets.drain().length + other.packets.drain().length;
         assert.ok(now <= 50, `${now} in a second`);
@@ -468,7 +468,7 @@ async function assertSpent(call: Call): Promise<void> {
   const { client, peer } = call;
   const send = await openWay(call, "indication");
   await send(check(BENS));
-  assertSuccess(await client.bind(), "Binding");
+  assertSuccess(await client.refresh(), "Refresh");
   await delay(1);
   assert.deepEqual(peer.packets.pending, []);
 }

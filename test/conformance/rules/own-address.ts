@@ -59,7 +59,7 @@ export const OWN_ADDRESS_RULES: readonly Rule[] = [
       assertSuccess(await one.client.createPermission(other.relayed), "CreatePermission of the sender");
       await assertDropsToClient(other.client, other.relayed, peer, async () => {
         await one.client.sendIndication(other.relayed, text("unasked"));
-        assertSuccess(await one.client.bind(), "Binding");
+        assertSuccess(await one.client.refresh(), "Refresh");
       });
     },
   },
@@ -75,7 +75,7 @@ export const OWN_ADDRESS_RULES: readonly Rule[] = [
       const next = await allocate(other.client);
       await assertDropsToClient(other.client, next, peer, async () => {
         await one.client.sendIndication(other.relayed, text("too late"));
-        assertSuccess(await one.client.bind(), "Binding of the one who stays");
+        assertSuccess(await one.client.refresh(), "Refresh of the one who stays");
       });
     },
   },

@@ -1,0 +1,2 @@
+/** What `UdpThread` runs. */
+export const WORKER_FILE = new URL("./worker.js", import.meta.url);
