@@ -2,7 +2,7 @@
 
 import type { Server, Socket } from "node:net";
 import { isTrusted, readSocketAddress } from "./client-address.ts";
-import { ConnectionCount, type ConnectionLimits } from "./connection-count.ts";
+import { ConnectionCount, type ConnectionLimits, type Place } from "./connection-count.ts";
 import { takeProxyHeader } from "./proxied-connection.ts";
 import { endsOf, nameEnds } from "./socket-ends.ts";
 
@@ -16,44 +16,51 @@ export interface AcceptOptions {
 }
 
 /** Returns every connection that is open: node:http knows nothing of those that are not HTTP. */
-export function acceptConnections(server: Server, options: AcceptOptions): ReadonlySet<Socket> {
+export function acceptConnections(server: Server, options: AcceptOptions): Iterable<Socket> {
   const { limits, route } = options;
-  const sockets = new Set<Socket>();
+  const places = new Map<Socket, Place>();
   const count = new ConnectionCount(limits);
+
   server.on("connection", function acceptConnection(socket: Socket) {
     socket.on("error", ignoreSocketError);
     const { remoteAddress } = socket;
-    let giveBack = count.take(remoteAddress);
-    if (giveBack === undefined) {
-      socket.destroy();
-      return;
-    }
-    sockets.add(socket);
-    socket.once("close", function forgetConnection() {
-      sockets.delete(socket);
-      giveBack?.();
-    });
-    /** The proxy's place becomes the client's. */
-    function countAsTheClients(): void {
-      giveBack?.();
-      giveBack = count.take(endsOf(socket).remoteAddress);
-      if (giveBack === undefined) socket.destroy();
-      else route(socket);
-    }
-    if (!isFromTrustedProxy(remoteAddress, limits)) return route(socket);
+    if (!takePlace(socket, remoteAddress)) return;
+    socket.on("close", forgetConnection);
+    if (isFromTrustedProxy(remoteAddress, limits)) readProxyHeader(socket, remoteAddress);
+    else route(socket);
+  });
+
+  function takePlace(socket: Socket, remoteAddress: string | undefined): boolean {
+    const place = count.take(remoteAddress);
+    if (place === undefined) socket.destroy();
+    else places.set(socket, place);
+    return place !== undefined;
+  }
+
+  /** One function for all: a closure would cost each connection its own. */
+  function forgetConnection(this: Socket): void {
+    const place = places.get(this);
+    places.delete(this);
+    if (place !== undefined) count.giveBack(place);
+  }
+
+  function readProxyHeader(socket: Socket, proxy: string | undefined): void {
     takeProxyHeader(socket, options.headerMs, {
       taken(ends) {
         if (ends === undefined) return route(socket);
         nameEnds(socket, ends);
-        countAsTheClients();
+        // The proxy's place becomes the client's.
+        forgetConnection.call(socket);
+        if (takePlace(socket, endsOf(socket).remoteAddress)) route(socket);
       },
       malformed() {
         socket.destroy();
-        options.proxyHeaderRefused(remoteAddress ?? "");
+        options.proxyHeaderRefused(proxy ?? "");
       },
     });
-  });
-  return sockets;
+  }
+
+  return { [Symbol.iterator]: () => places.keys() };
 }
 
 function isFromTrustedProxy(

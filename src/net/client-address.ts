@@ -7,7 +7,7 @@ import { type Cidr, cidrContains, formatIp, type IpAddress, parseIp, unmapIpv4 }
 export interface RequestFacts {
   /** As a socket gives it, or a PROXY header; undefined once the socket is gone. */
   readonly remoteAddress: string | undefined;
-  readonly localAddress: string | undefined;
+  readonly localAddress: () => string | undefined;
   readonly encrypted: boolean;
   readonly headers: IncomingHttpHeaders;
 }
@@ -122,6 +122,6 @@ function readHost(request: RequestFacts, header: string | undefined): string {
   if (bracketed !== undefined && parseIp(bracketed) !== undefined) return bracketed.toLowerCase();
   const name = match?.[2];
   if (name !== undefined) return name.toLowerCase();
-  const local = readSocketAddress(request.localAddress);
+  const local = readSocketAddress(request.localAddress());
   return local === undefined ? "localhost" : formatIp(local);
 }

@@ -11,6 +11,11 @@ export interface ConnectionLimits {
   readonly exemptLoopback: boolean;
 }
 
+/** The address that it counts for. */
+export type Place = string;
+
+const UNCOUNTED = "";
+
 export class ConnectionCount {
   readonly #limits: ConnectionLimits;
   readonly #perAddress = new Map<string, number>();
@@ -24,27 +29,27 @@ export class ConnectionCount {
     return this.#size;
   }
 
-  /** Takes a place for a connection, with the address of the client; returns what gives it back, once. Undefined: none is free. */
-  take(remoteAddress: string | undefined): (() => void) | undefined {
+  /** Takes a place for a connection, with the address of the client; returns what to give back. Undefined: none is free. */
+  take(remoteAddress: string | undefined): Place | undefined {
     const ip = readSocketAddress(remoteAddress);
     if (ip === undefined || this.#size >= this.#limits.max) return undefined;
     const isFree =
       isTrusted(ip, this.#limits.trustedProxies) || (this.#limits.exemptLoopback && isLoopback(ip));
-    const key = isFree ? undefined : limitKey(ip);
-    if (key !== undefined) {
+    const key = isFree ? UNCOUNTED : limitKey(ip);
+    if (key !== UNCOUNTED) {
       const open = this.#perAddress.get(key) ?? 0;
       if (open >= this.#limits.maxPerAddress) return undefined;
       this.#perAddress.set(key, open + 1);
     }
     this.#size++;
-    return () => this.#giveBack(key);
+    return key;
   }
 
-  #giveBack(key: string | undefined): void {
+  giveBack(place: Place): void {
     this.#size--;
-    if (key === undefined) return;
-    const left = (this.#perAddress.get(key) ?? 1) - 1;
-    if (left > 0) this.#perAddress.set(key, left);
-    else this.#perAddress.delete(key);
+    if (place === UNCOUNTED) return;
+    const left = (this.#perAddress.get(place) ?? 1) - 1;
+    if (left > 0) this.#perAddress.set(place, left);
+    else this.#perAddress.delete(place);
   }
 }

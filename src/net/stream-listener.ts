@@ -45,9 +45,8 @@ export class TurnStreams {
     const { remoteAddress, remotePort, localAddress, localPort } = endsOf(socket);
     const remote = transportAddress(remoteAddress, remotePort);
     const local = transportAddress(localAddress, localPort);
-    const giveBack =
-      remote === undefined || local === undefined ? undefined : this.#count.take(remoteAddress);
-    if (remote === undefined || local === undefined || giveBack === undefined) {
+    const place = remote === undefined || local === undefined ? undefined : this.#count.take(remoteAddress);
+    if (remote === undefined || local === undefined || place === undefined) {
       socket.destroy();
       return;
     }
@@ -73,7 +72,7 @@ export class TurnStreams {
     // RFC 8656 knows no half-closed client: who sends no more has no use for what is relayed.
     socket.once("end", cut);
     socket.once("close", () => {
-      giveBack();
+      this.#count.giveBack(place);
       this.#open[transport]--;
       link.closed();
     });

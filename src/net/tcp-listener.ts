@@ -68,11 +68,7 @@ export async function openTcpListener(
   const tls =
     options.tls && createTlsServer({ ...TLS_OPTIONS, ...options.tls, handshakeTimeout: firstBytesMs });
   const route = createRouting({ ...options, firstBytesMs }, http, tls);
-  const server = createServer({
-    noDelay: true,
-    keepAlive: true,
-    keepAliveInitialDelay: KEEP_ALIVE_DELAY_MS,
-  });
+  const server = createServer({ noDelay: true });
   const sockets = acceptConnections(server, {
     limits: options.connections,
     headerMs: firstBytesMs,
@@ -109,11 +105,19 @@ function createRouting(
     ...(turn && { turn: (socket) => turn.accept(socket, "tls") }),
   };
   const outside: ProtocolRoutes = {
-    ...(tls && { tls: createTlsRoute(tls, inside, firstBytesMs) }),
+    ...(tls && { tls: keptAlive(createTlsRoute(tls, inside, firstBytesMs)) }),
     ...(!tlsOnly && toHttp && { http: toHttp }),
-    ...(!tlsOnly && turn && { turn: (socket) => turn.accept(socket, "tcp") }),
+    ...(!tlsOnly && turn && { turn: keptAlive((socket: Socket) => turn.accept(socket, "tcp")) }),
   };
   return (socket) => routeSocket(socket, outside, firstBytesMs);
+}
+
+/** HTTP has timeouts of its own, and WebSockets their heartbeat. */
+function keptAlive(route: (socket: Socket) => void): (socket: Socket) => void {
+  return (socket) => {
+    socket.setKeepAlive(true, KEEP_ALIVE_DELAY_MS);
+    route(socket);
+  };
 }
 
 /** Where there is one way only, whoever is at its end says what is wrong with the first bytes, and when they are late. */
@@ -163,7 +167,7 @@ function listen(server: Server, ip: IpAddress, port: number): Promise<void> {
 }
 
 /** Cuts what is still open. Resolves when no handle is left. */
-function closeServer(server: Server, sockets: ReadonlySet<Socket>): Promise<void> {
+function closeServer(server: Server, sockets: Iterable<Socket>): Promise<void> {
   return new Promise((resolve) => {
     server.close(() => resolve());
     for (const socket of sockets) socket.destroy();

@@ -12,7 +12,7 @@ import { TLSSocket } from "node:tls";
 import { type WebSocket, WebSocketServer } from "ws";
 import type { Connection, ConnectionInfo, SignalingLink } from "../signaling/ports.ts";
 import { type Cidr, formatIp, isLoopback } from "../stun/address.ts";
-import { type Client, identifyClient, limitKey } from "./client-address.ts";
+import { type Client, identifyClient, limitKey, type RequestFacts } from "./client-address.ts";
 import { FlushSchedule } from "./flush-schedule.ts";
 import { pathOf } from "./http-routes.ts";
 import { endsOf } from "./socket-ends.ts";
@@ -46,9 +46,11 @@ type ServerOptions = ConstructorParameters<typeof WebSocketServer>[0] & { closeT
 export class WebSocketEndpoint {
   readonly #options: WebSocketEndpointOptions;
   readonly #server: WebSocketServer;
-  readonly #open = new Set<WebSocket>();
+  /** With the address that each counts for. */
+  readonly #open = new Map<WebSocket, string>();
   readonly #schedule = new FlushSchedule();
   readonly #openPerAddress = new Map<string, number>();
+  readonly #onClose: (this: WebSocket) => void;
   #closing = false;
 
   constructor(options: WebSocketEndpointOptions) {
@@ -62,6 +64,11 @@ export class WebSocketEndpoint {
       closeTimeout: CLOSE_TIMEOUT_MS,
     };
     this.#server = new WebSocketServer(serverOptions);
+    const endpoint = this;
+    // One listener for all: a closure would cost each WebSocket its own.
+    this.#onClose = function onClose(this: WebSocket) {
+      endpoint.#forget(this);
+    };
   }
 
   /** Sockets that are open or closing. */
@@ -92,14 +99,14 @@ export class WebSocketEndpoint {
   closeAll(code: number, reason: string): void {
     this.#closing = true;
     this.#schedule.flush();
-    for (const webSocket of this.#open) webSocket.close(code, reason);
+    for (const webSocket of this.#open.keys()) webSocket.close(code, reason);
   }
 
   /** Cuts what is left. */
   terminateAll(): void {
     this.#closing = true;
     this.#schedule.flush();
-    for (const webSocket of this.#open) webSocket.terminate();
+    for (const webSocket of this.#open.keys()) webSocket.terminate();
   }
 
   #refusalOf(request: IncomingMessage, client: Client): number | undefined {
@@ -142,14 +149,18 @@ export class WebSocketEndpoint {
   }
 
   #count(webSocket: WebSocket, key: string): void {
-    this.#open.add(webSocket);
+    this.#open.set(webSocket, key);
     this.#openPerAddress.set(key, (this.#openPerAddress.get(key) ?? 0) + 1);
-    webSocket.on("close", () => {
-      this.#open.delete(webSocket);
-      const left = (this.#openPerAddress.get(key) ?? 1) - 1;
-      if (left > 0) this.#openPerAddress.set(key, left);
-      else this.#openPerAddress.delete(key);
-    });
+    webSocket.on("close", this.#onClose);
+  }
+
+  #forget(webSocket: WebSocket): void {
+    const key = this.#open.get(webSocket);
+    if (key === undefined) return;
+    this.#open.delete(webSocket);
+    const left = (this.#openPerAddress.get(key) ?? 1) - 1;
+    if (left > 0) this.#openPerAddress.set(key, left);
+    else this.#openPerAddress.delete(key);
   }
 }
 
@@ -167,10 +178,15 @@ export function refuseUpgrade(socket: Duplex, status: number): void {
   socket.end(`HTTP/1.1 ${statusLine}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }
 
-function requestFacts(request: IncomingMessage) {
-  const { socket, headers } = request;
-  const { remoteAddress, localAddress } = endsOf(socket);
-  return { remoteAddress, localAddress, encrypted: socket instanceof TLSSocket, headers };
+function requestFacts({ socket, headers }: IncomingMessage): RequestFacts {
+  const ends = endsOf(socket);
+  return {
+    remoteAddress: ends.remoteAddress,
+    // A system call that few requests need.
+    localAddress: () => ends.localAddress,
+    encrypted: socket instanceof TLSSocket,
+    headers,
+  };
 }
 
 function ignoreSocketError(): void {}

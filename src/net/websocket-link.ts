@@ -70,32 +70,45 @@ export class WebSocketLink implements SignalingLink, Flushable {
 
   /** Passes on what arrives. `failed` hears of a receiver that threw: the connection ends, the process does not. */
   deliverTo(receiver: Connection, failed: (error: unknown) => void): void {
-    const webSocket = this.#webSocket;
-    function fail(error: unknown): void {
-      failed(error);
-      webSocket.close(1011, "internal error");
-    }
-    webSocket.on("message", function onMessage(data: RawData, isBinary: boolean) {
-      try {
-        if (isBinary) receiver.receiveBinary();
-        else receiver.receiveText(String(data));
-      } catch (error) {
-        fail(error);
-      }
-    });
-    webSocket.on("pong", function onPong() {
-      try {
-        receiver.receivePong();
-      } catch (error) {
-        fail(error);
-      }
-    });
-    webSocket.on("close", function onClose() {
-      try {
-        receiver.closed();
-      } catch (error) {
-        fail(error);
-      }
-    });
+    const webSocket: DeliveringWebSocket = this.#webSocket;
+    webSocket[DELIVERY] = { receiver, failed };
+    webSocket.on("message", deliverMessage).on("pong", deliverPong).on("close", deliverClose);
   }
+}
+
+/** The listeners are the same for every WebSocket, and each WebSocket knows where to: closures would cost each its own. */
+const DELIVERY = Symbol("delivery");
+
+type DeliveringWebSocket = WebSocket & {
+  [DELIVERY]?: { readonly receiver: Connection; readonly failed: (error: unknown) => void };
+};
+
+function deliverMessage(this: DeliveringWebSocket, data: RawData, isBinary: boolean): void {
+  try {
+    if (isBinary) this[DELIVERY]?.receiver.receiveBinary();
+    else this[DELIVERY]?.receiver.receiveText(String(data));
+  } catch (error) {
+    fail(this, error);
+  }
+}
+
+function deliverPong(this: DeliveringWebSocket): void {
+  try {
+    this[DELIVERY]?.receiver.receivePong();
+  } catch (error) {
+    fail(this, error);
+  }
+}
+
+function deliverClose(this: DeliveringWebSocket): void {
+  try {
+    this[DELIVERY]?.receiver.closed();
+  } catch (error) {
+    fail(this, error);
+  }
+}
+
+function fail(webSocket: DeliveringWebSocket, error: unknown): void {
+  webSocket[DELIVERY]?.failed(error);
+  webSocket.close(1011, "internal error");
 }

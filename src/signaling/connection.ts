@@ -72,7 +72,6 @@ export class ClientConnection implements Connection, SeatConnection, Guest {
   #dead = false;
 
   constructor(state: HubState, link: SignalingLink, info: ConnectionInfo, guest?: GuestOptions) {
-    const { messageBurst: burst, messagesPerSecond: perSecond, maxMessageBytes } = state.options;
     const nowMs = state.ports.now();
     this.info = info;
     this.#state = state;
@@ -85,10 +84,9 @@ export class ClientConnection implements Connection, SeatConnection, Guest {
     // A guest is counted and limited where its socket is.
     const isLimited = guest === undefined && !info.exemptFromLimits;
     this.#countedFor = isLimited ? addressKey(info.address) : undefined;
-    const rate = isLimited ? { burst, perSecond } : undefined;
-    this.#intake = new Intake({ maxMessageBytes, rate }, nowMs);
+    this.#intake = new Intake(state.options, isLimited, nowMs);
     this.#phase = { kind: "idle", sinceMs: nowMs };
-    this.#waiting = new WaitingFrames(maxMessageBytes);
+    this.#waiting = new WaitingFrames(state.options.maxMessageBytes);
     this.#heartbeat =
       guest === undefined ? new Heartbeat(state.options.heartbeatSeconds * 1000, nowMs) : undefined;
     (guest === undefined ? state.connections : state.guests).add(this);

@@ -1,34 +1,37 @@
 /** How much a connection may send, and how much nonsense is borne before it ends. */
 
-import { type Rate, TokenBucket } from "./rate-limit.ts";
+import { TokenBucket } from "./rate-limit.ts";
 
 /** Bad messages in a row that end the connection. */
 const MAX_BAD_IN_ROW = 20;
+/** Of the answers to messages above the rate, after a first burst. */
+const REFUSALS_PER_SECOND = 1;
 
-export interface IntakeOptions {
+export interface IntakeLimits {
   readonly maxMessageBytes: number;
-  /** Undefined: no limit. */
-  readonly rate: Rate | undefined;
+  readonly messageBurst: number;
+  readonly messagesPerSecond: number;
 }
 
 export class Intake {
-  readonly #maxMessageBytes: number;
+  readonly #limits: IntakeLimits;
+  /** Undefined: no limit. */
   readonly #messages: TokenBucket | undefined;
-  /** Over-rate messages are answered as long as this lasts: a burst once, then one a second. */
-  readonly #refusals: TokenBucket | undefined;
+  /** Over-rate messages are answered as long as this lasts; made for the first of them. */
+  #refusals: TokenBucket | undefined;
   #badInRow = 0;
 
-  constructor({ maxMessageBytes, rate }: IntakeOptions, nowMs: number) {
-    this.#maxMessageBytes = maxMessageBytes;
-    if (rate === undefined) return;
-    this.#messages = new TokenBucket(rate, nowMs);
-    this.#refusals = new TokenBucket({ burst: rate.burst, perSecond: 1 }, nowMs);
+  constructor(limits: IntakeLimits, isLimited: boolean, nowMs: number) {
+    this.#limits = limits;
+    if (isLimited) this.#messages = new TokenBucket(limits.messageBurst, nowMs);
   }
 
   /** Weighs one message: over the rate, over it for too long, or over the size. */
   weigh(text: string, nowMs: number): "fine" | "over-rate" | "flood" | "too-large" {
-    if (this.#messages?.take(nowMs) === false) {
-      return this.#refusals?.take(nowMs) === false ? "flood" : "over-rate";
+    const { messageBurst, messagesPerSecond } = this.#limits;
+    if (this.#messages?.take(messageBurst, messagesPerSecond, nowMs) === false) {
+      this.#refusals ??= new TokenBucket(messageBurst, nowMs);
+      return this.#refusals.take(messageBurst, REFUSALS_PER_SECOND, nowMs) ? "over-rate" : "flood";
     }
     return this.#isTooLarge(text) ? "too-large" : "fine";
   }
@@ -45,8 +48,9 @@ export class Intake {
   }
 
   #isTooLarge(text: string): boolean {
+    const { maxMessageBytes } = this.#limits;
     // One UTF-16 unit is one to three bytes of UTF-8.
-    if (text.length * 3 <= this.#maxMessageBytes) return false;
-    return text.length > this.#maxMessageBytes || Buffer.byteLength(text) > this.#maxMessageBytes;
+    if (text.length * 3 <= maxMessageBytes) return false;
+    return text.length > maxMessageBytes || Buffer.byteLength(text) > maxMessageBytes;
   }
 }

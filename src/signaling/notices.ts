@@ -15,6 +15,7 @@ export function noticeRefusedTarget(
 ): void {
   const seat = state.rooms.getByKey(roomKey)?.seats.get(peer);
   if (seat === undefined) return;
+  seat.refusedTargets ??= new Map();
   const { refusedTargets } = seat;
   if (refusedTargets.has(address) || refusedTargets.size >= MAX_REFUSED_TARGETS) return;
   const isFirst = ![...refusedTargets.values()].includes(reason);

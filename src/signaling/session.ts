@@ -53,7 +53,7 @@ export class Seat {
   /** The newest `ref` that was handled for the seat before its socket dropped. */
   lastRef = 0;
   /** Relay targets that the member was told are refused, and why. */
-  readonly refusedTargets = new Map<string, string>();
+  refusedTargets: Map<string, string> | undefined;
 
   constructor(options: SeatOptions) {
     this.peer = options.peer;

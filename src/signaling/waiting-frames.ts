@@ -3,9 +3,12 @@
 const MAX_FRAMES = 64;
 const MAX_MESSAGE_SIZES = 4;
 
+/** Most connections never wait. */
+const NONE: string[] = [];
+
 export class WaitingFrames {
   readonly #maxLength: number;
-  #frames: string[] = [];
+  #frames = NONE;
   #length = 0;
 
   /** All of them together are at most four messages of the greatest length. */
@@ -16,7 +19,8 @@ export class WaitingFrames {
   /** False when there is no room. */
   push(text: string): boolean {
     if (this.#frames.length >= MAX_FRAMES || this.#length + text.length > this.#maxLength) return false;
-    this.#frames.push(text);
+    if (this.#frames === NONE) this.#frames = [text];
+    else this.#frames.push(text);
     this.#length += text.length;
     return true;
   }
@@ -28,7 +32,7 @@ export class WaitingFrames {
   }
 
   clear(): void {
-    this.#frames = [];
+    this.#frames = NONE;
     this.#length = 0;
   }
 }

@@ -278,9 +278,37 @@ test("the metrics say how many TURN connections are open, over TCP and TLS", asy
   await expect.poll(page).toEqual(shown(0, 0));
 });
 
+test("a client that does not read its answer is cut, and the next one is served", async () => {
+  const silenceMs = 200;
+  const body = Buffer.alloc(50_000_000);
+  const listener = await openTcpListener(LOOPBACK_4, 0, {
+    http: {
+      request: (request, response) => response.end(request.url === "/large" ? body : "ok"),
+      timeouts: { headersMs: 10_000, requestMs: 10_000, silenceMs, checkEveryMs: 5_000 },
+    },
+    connections: LIMITS,
+    failed: (error) => expect.unreachable(String(error)),
+  });
+  cleanups.push(() => listener.close());
+  const socket = connect(listener.address.port, "127.0.0.1");
+  cleanups.push(() => socket.destroy());
+  socket.on("error", () => undefined);
+  socket.write("GET /large HTTP/1.1\r\nHost: a\r\n\r\n");
+  let received = 0;
+  socket.once("readable", () => socket.pause());
+  // What is on its way is read once the server has cut the connection; the rest of the answer never comes.
+  await new Promise((resolve) => setTimeout(resolve, 4 * silenceMs));
+  socket.on("data", (segment) => {
+    received += segment.length;
+  });
+  await once(socket, "close");
+  expect(received).toBeLessThan(body.length);
+  expect(await statusOf("http", listener.address.port)).toBe(200);
+});
+
 describe("a connection that is slow to say what it is", () => {
   const firstBytesMs = 200;
-  const timeouts = { headersMs: 200, requestMs: 400, checkEveryMs: 50 };
+  const timeouts = { headersMs: 200, requestMs: 400, silenceMs: 60_000, checkEveryMs: 50 };
 
   async function openQuick({ tlsOnly = false } = {}): Promise<number> {
     const listener = await openTcpListener(LOOPBACK_4, 0, {

@@ -38,10 +38,10 @@ test("counts per address are forgotten with the last", () => {
 
 describe("a token bucket", () => {
   test("gives its burst, then its rate, and never saves more than the burst", () => {
-    const bucket = new TokenBucket({ burst: 10, perSecond: 2 }, 0);
+    const bucket = new TokenBucket(10, 0);
     const takeAll = (nowMs: number) => {
       let taken = 0;
-      while (taken < 100 && bucket.take(nowMs)) taken++;
+      while (taken < 100 && bucket.take(10, 2, nowMs)) taken++;
       return taken;
     };
     expect([takeAll(0), takeAll(499), takeAll(500), takeAll(2000), takeAll(3_600_000)]).toEqual([
@@ -50,9 +50,10 @@ describe("a token bucket", () => {
   });
 
   test("is not harmed by a clock that stands still or steps back", () => {
-    const bucket = new TokenBucket({ burst: 1, perSecond: 1000 }, 5000);
-    expect([bucket.take(5000), bucket.take(5000), bucket.take(0)]).toEqual([true, false, false]);
-    expect(bucket.take(1)).toBe(true);
+    const bucket = new TokenBucket(1, 5000);
+    const take = (nowMs: number) => bucket.take(1, 1000, nowMs);
+    expect([take(5000), take(5000), take(0)]).toEqual([true, false, false]);
+    expect(take(1)).toBe(true);
   });
 });
 
