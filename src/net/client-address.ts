@@ -19,7 +19,7 @@ export interface Client {
   /** Over https or wss, as far as the outermost trusted proxy says. */
   readonly secure: boolean;
   /** Of the pages that this client gets from here, as a browser writes it; undefined without a readable Host header. */
-  readonly ownOrigin: string | undefined;
+  readonly ownOrigin: () => string | undefined;
 }
 
 const HOST_HEADER = /^(?:\[([0-9a-fA-F:.]{2,45})\]|([A-Za-z0-9._-]{1,253}))(?::\d{1,5})?$/;
@@ -50,7 +50,8 @@ function describeClient(
   header: string | undefined,
   secure: boolean,
 ): Client {
-  return { ip, host: readHost(request, header), secure, ownOrigin: readOrigin(header, secure) };
+  const ownOrigin = () => readOrigin(header, secure);
+  return { ip, host: readHost(request, header), secure, ownOrigin };
 }
 
 /** What limits per address count: an IPv4 address, or the /64 that one IPv6 customer holds. */

@@ -78,7 +78,9 @@ export class WebSocketEndpoint {
 
   /** The listener for "upgrade" of a node:http server; an own property, so that it can be taken off again. */
   readonly handleUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    socket.on("error", ignoreSocketError);
+    // On our own ports somebody listens already; on another's server perhaps nobody does.
+    const isHeard = socket.listenerCount("error") > 0;
+    if (!isHeard) socket.on("error", ignoreSocketError);
     const client = identifyClient(requestFacts(request), this.#options.trustedProxies);
     if (client === undefined) {
       socket.destroy();
@@ -90,7 +92,7 @@ export class WebSocketEndpoint {
       return;
     }
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
-      socket.off("error", ignoreSocketError);
+      if (!isHeard) socket.off("error", ignoreSocketError);
       this.#accept(webSocket, socket, client);
     });
   };
@@ -126,7 +128,7 @@ export class WebSocketEndpoint {
 
   #isAllowed(origin: string, { ownOrigin }: Client): boolean {
     const { allowedOrigins } = this.#options;
-    return allowedOrigins.length === 0 || origin === ownOrigin || allowedOrigins.includes(origin);
+    return allowedOrigins.length === 0 || origin === ownOrigin() || allowedOrigins.includes(origin);
   }
 
   #isExempt(client: Client): boolean {

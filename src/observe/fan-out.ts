@@ -12,6 +12,8 @@ export function fanOut<Events extends object>(observers: readonly Observer<Event
   const names = new Set(observers.flatMap((observer) => Object.keys(observer) as (keyof Events)[]));
   const entries = [...names].map((name) => {
     const methods = observers.map((observer): unknown => observer[name]).filter(isMethod);
+    const [only] = methods;
+    if (only !== undefined && methods.length === 1) return [name, only] as const;
     return [name, (...details: unknown[]) => tellAll(methods, details)] as const;
   });
   return Object.fromEntries(entries) as Events;

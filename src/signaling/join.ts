@@ -1,6 +1,5 @@
 /** `create` and `join`: from the request to the seat. Until `admit` commits, nothing of a join exists. */
 
-import { randomBytes } from "node:crypto";
 import { addressKey } from "./address-counts.ts";
 import type { ClientConnection } from "./connection.ts";
 import type { RoomDirectory } from "./directory.ts";
@@ -11,6 +10,7 @@ import { Outbox } from "./outbox.ts";
 import { handOver } from "./passage.ts";
 import type { AuthorizeResult, JoinRequest } from "./ports.ts";
 import { CLOSE_CODES, type ClientMessage, type ErrorCode, type ServerMessageBody } from "./protocol.ts";
+import { randomText } from "./random-text.ts";
 import { randomToken } from "./resume-tokens.ts";
 import { type Room, sendToRoom } from "./rooms.ts";
 import { Seat } from "./session.ts";
@@ -108,7 +108,7 @@ function refuseUnknownRoom(connection: ClientConnection, { ref, room }: JoinMess
 
 /** Random and without dots: it stands in TURN usernames. */
 export function randomId(): string {
-  return randomBytes(12).toString("base64url");
+  return randomText(12);
 }
 
 function decide(

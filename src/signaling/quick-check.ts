@@ -3,15 +3,22 @@
  * passes; everything else goes to its schema, which also finds the words for what is wrong.
  */
 
-import type { ClientMessage } from "./protocol.ts";
+import { type ClientMessage, PROTOCOL_VERSION } from "./protocol.ts";
 
-type Forwarded = Extract<ClientMessage, { type: "offer" | "answer" | "candidate" | "message" }>;
+type Common =
+  | Extract<ClientMessage, { type: "offer" | "answer" | "candidate" | "message" }>
+  | Extract<ClientMessage, { room: string }>;
 
+/** Text without control characters and without halves of surrogate pairs; counted in code points. */
+export const ROOM_NAME = /^[^\p{Cc}\p{Cs}]{1,128}$/u;
+export const MEMBER_NAME = /^[^\p{Cc}\p{Cs}]{1,64}$/u;
+
+const ENTRY_KEYS: ReadonlySet<string> = new Set(["type", "ref", "v", "room", "name", "token"]);
 const MAX_PEER_ID_LENGTH = 64;
 const MAX_M_LINE_INDEX = 65_535;
 
 /** `value` comes out of JSON.parse, and its `ref` has been read. False: perhaps. */
-export function isPlainlyRight(value: Record<string, unknown>): value is Forwarded {
+export function isPlainlyRight(value: Record<string, unknown>): value is Common {
   switch (value.type) {
     case "offer":
     case "answer":
@@ -20,9 +27,20 @@ export function isPlainlyRight(value: Record<string, unknown>): value is Forward
       return isAddressed(value, "candidate") && isCandidate(value.candidate);
     case "message":
       return isAddressed(value, "data") && Object.hasOwn(value, "data");
+    case "join":
+    case "create":
+      return isEntry(value);
     default:
       return false;
   }
+}
+
+function isEntry(value: Record<string, unknown>): boolean {
+  for (const key in value) if (!ENTRY_KEYS.has(key)) return false;
+  const { v, room, name, token } = value;
+  if (v !== PROTOCOL_VERSION || typeof room !== "string" || !ROOM_NAME.test(room)) return false;
+  if (name !== undefined && (typeof name !== "string" || !MEMBER_NAME.test(name))) return false;
+  return token === undefined || typeof token === "string";
 }
 
 function isAddressed(value: Record<string, unknown>, payload: string): boolean {

@@ -3,13 +3,13 @@
  * socket. So the one that was used last opens the seat as well, until a pong proves that the new one has arrived.
  */
 
-import { randomBytes } from "node:crypto";
 import type { HubState } from "./hub-state.ts";
+import { randomText } from "./random-text.ts";
 import type { Seat } from "./session.ts";
 
 /** Where there are several nodes, it begins with the name of the one that has the seat. */
 export function randomToken({ ports }: HubState): string {
-  return `${ports.directory?.tokenPrefix ?? ""}${randomBytes(24).toString("base64url")}`;
+  return `${ports.directory?.tokenPrefix ?? ""}${randomText(24)}`;
 }
 
 /** `used` opened the seat; the `joined` that comes next carries a new one. */

@@ -156,7 +156,7 @@ test("limits count an IPv4 address, and all of an IPv6 /64 as one", () => {
 
 describe("the origin of the server's own pages", () => {
   const PROXIES = cidrs("10.0.0.0/8");
-  const origin = (facts: Partial<RequestFacts>) => identifyClient(request(facts), PROXIES)?.ownOrigin;
+  const origin = (facts: Partial<RequestFacts>) => identifyClient(request(facts), PROXIES)?.ownOrigin();
 
   test.each([
     ["call.example:8080", false, "http://call.example:8080"],

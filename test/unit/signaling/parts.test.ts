@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { AddressCounts, addressKey } from "../../../src/signaling/address-counts.ts";
 import { numbered, Outbox } from "../../../src/signaling/outbox.ts";
+import { randomText } from "../../../src/signaling/random-text.ts";
 import { TokenBucket } from "../../../src/signaling/rate-limit.ts";
 import { WaitingFrames } from "../../../src/signaling/waiting-frames.ts";
 
@@ -116,4 +117,13 @@ test("waiting frames come out in order, and what came out makes room again", () 
   waiting.push(frames[0] ?? "");
   waiting.clear();
   expect([waiting.shift(), waiting.push("d".repeat(20))]).toEqual([undefined, true]);
+});
+
+test("random texts have the length of their bytes and no two are the same, over many fetches of randomness", () => {
+  const texts = Array.from({ length: 2000 }, (_, i) => randomText(i % 2 === 0 ? 12 : 24));
+  expect(new Set(texts).size).toBe(texts.length);
+  for (const [i, text] of texts.entries()) {
+    expect(text).toMatch(/^[A-Za-z0-9_-]+$/);
+    expect(Buffer.from(text, "base64url")).toHaveLength(i % 2 === 0 ? 12 : 24);
+  }
 });
