@@ -65,8 +65,6 @@ export class BatchSocket {
   forbidsFragments = false;
   /** Where packets went that were larger than the path is known to carry, until the error queue has told of them. */
   tooLarge: TransportAddress[] = NONE;
-  /** The last send was told of an ICMP error of one before it. */
-  wasToldOfAnother = false;
 
   private constructor(
     descriptor: number,

@@ -16,6 +16,8 @@ const MAX_JOINED_BYTES = 65_000;
 const MAX_SEGMENT_BYTES = 1_452;
 /** Of one socket, until it has been told of them: more than it may tell at once. */
 const MAX_TOO_LARGE = 16;
+/** What a socket may be told of packets before this one until it is taken for this one's own error. */
+export const MAX_TOLD = 4;
 
 export class SendQueue {
   readonly #libc: Libc;
@@ -33,6 +35,8 @@ export class SendQueue {
   /** Where datagrams cannot go joined: the way there carries less than one of them is long. */
   readonly #narrow = new WeakSet<TransportAddress>();
   #size = 0;
+  /** Errors of packets before it, for the packet that is being sent. */
+  #told = 0;
 
   constructor(libc: Libc, arena: Arena, errors: SendErrors) {
     this.#libc = libc;
@@ -117,8 +121,10 @@ export class SendQueue {
       const left = headers - sent;
       const address = this.#arena.sendHeaders(sent, left);
       const taken = this.#libc.sendmmsg(socket.descriptor, address, left, MSG_DONTWAIT);
-      if (taken > 0) sent += taken;
-      else if (!this.#wasOfAnother(socket)) {
+      if (taken > 0) {
+        sent += taken;
+        this.#told = 0;
+      } else if (!this.#wasOfAnother(socket)) {
         this.#mendFailure(socket, sent);
         sent++;
       }
@@ -132,8 +138,10 @@ export class SendQueue {
     const name = this.#arena.destinationAddress(slot);
     const nameLength = socket.address.family === 4 ? SOCKADDR.ipv4 : SOCKADDR.ipv6;
     for (;;) {
-      if (this.#libc.sendto(socket.descriptor, data, length, MSG_DONTWAIT, name, nameLength) >= 0)
+      if (this.#libc.sendto(socket.descriptor, data, length, MSG_DONTWAIT, name, nameLength) >= 0) {
+        this.#told = 0;
         return true;
+      }
       if (this.#wasOfAnother(socket)) continue;
       this.#countFailure(socket, slot, 1);
       return false;
@@ -142,13 +150,15 @@ export class SendQueue {
 
   /**
    * Whether the call may have failed because of a packet before it, or of a signal: it may be made again. A socket is told of an ICMP
-   * error once, with the next call. Where fragments are forbidden EMSGSIZE is taken for this packet's own.
+   * error once, with the next call, and of the next one when the thread that reads the socket takes an error out of its queue: there may
+   * be several in a row. Where fragments are forbidden EMSGSIZE is taken for this packet's own.
    */
   #wasOfAnother(socket: BatchSocket): boolean {
     const errno = this.#libc.errno();
     const isToldOf = TOLD_OF_ANOTHER.has(errno) && !(errno === EMSGSIZE && socket.forbidsFragments);
-    const isAgain = errno === EINTR || (isToldOf && !socket.wasToldOfAnother);
-    socket.wasToldOfAnother = isAgain && isToldOf;
+    if (errno === EINTR) return true;
+    const isAgain = isToldOf && this.#told < MAX_TOLD;
+    this.#told = isAgain ? this.#told + 1 : 0;
     return isAgain;
   }
 
