@@ -64,15 +64,12 @@ export class SendIndicationReader {
   isTo({ family, port, w0, w1, w2, w3 }: TransportAddress): boolean {
     const bytes = this.#bytes;
     const at = this.#addressAt;
+    if (this.#addressBytes !== (family === 4 ? IPV4_VALUE_BYTES : IPV6_VALUE_BYTES)) return false;
     if ((bytes.readUInt16BE(at + 2) ^ (MAGIC_COOKIE >>> 16)) !== port) return false;
     if ((bytes.readUInt32BE(at + 4) ^ MAGIC_COOKIE) >>> 0 !== (family === 4 ? w3 : w0)) return false;
-    if (family === 4) return bytes[at + 1] === FAMILY_IPV4 && this.#addressBytes === IPV4_VALUE_BYTES;
+    if (family === 4) return bytes[at + 1] === FAMILY_IPV4;
     return (
-      bytes[at + 1] === FAMILY_IPV6 &&
-      this.#addressBytes === IPV6_VALUE_BYTES &&
-      this.#xored(1) === w1 &&
-      this.#xored(2) === w2 &&
-      this.#xored(3) === w3
+      bytes[at + 1] === FAMILY_IPV6 && this.#xored(1) === w1 && this.#xored(2) === w2 && this.#xored(3) === w3
     );
   }
 

@@ -1,6 +1,6 @@
 /**
  * Records from one thread to another, in order and without a lock: one thread writes, one reads. A record is a run of 32-bit words that
- * never wraps around the end.
+ * never wraps around the end: one of up to half the capacity always fits into an empty ring.
  */
 
 const READ = 0;
