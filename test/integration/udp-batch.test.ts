@@ -9,7 +9,9 @@ import { LISTENER_BUFFER_BYTES } from "../../src/net/dgram-socket.ts";
 import { BatchRelayAllocator } from "../../src/net/udp-batch/batch-relay-sockets.ts";
 import type { BatchSocket } from "../../src/net/udp-batch/batch-socket.ts";
 import { BatchEngine } from "../../src/net/udp-batch/engine.ts";
+import type { OverSocket } from "../../src/net/udp-batch/flow-carriage.ts";
 import { type Libc, loadLibc } from "../../src/net/udp-batch/libc.ts";
+import { floatWords, ORDER } from "../../src/net/udp-batch/records.ts";
 import { openUdpEngine, UdpEngineError } from "../../src/net/udp-engine.ts";
 import {
   type IpAddress,
@@ -17,6 +19,7 @@ import {
   type TransportAddress,
   withPort,
 } from "../../src/stun/address.ts";
+import type { FlowEnds } from "../../src/turn/flow-carrier.ts";
 import type { IcmpError, RelayPortParity, RelaySocketResult } from "../../src/turn/ports.ts";
 import type { Endpoint } from "../support/endpoint.ts";
 import { LOOPBACK_4, LOOPBACK_6 } from "../support/test-config.ts";
@@ -30,6 +33,8 @@ const QUIET_MS = 300;
 const BUSY_MS = QUIET_MS / 2;
 /** Of no kind that there is. */
 const NO_ORDER = 99;
+/** Several times what a thread's ring has room for. */
+const MANY_ORDERS = 20_000;
 const PORTS = { min: 21140, max: 21159 };
 const { EMFILE } = constants.errno;
 /** Of the engines that were opened last. */
@@ -260,6 +265,77 @@ describe.runIf(platform === "linux")("the batched engine", () => {
     const { socket: later, texts: heard } = listen();
     await sendAll(later.address, ["served"]);
     await expect.poll(() => heard).toEqual(["served"]);
+  });
+
+  /** Of what the carriage asks of a link or a relay socket. */
+  function over(socket: BatchSocket): FlowEnds["link"] & FlowEnds["socket"] {
+    return { socket, remote: neighbour.address } as Partial<OverSocket> as FlowEnds["link"] &
+      FlowEnds["socket"];
+  }
+
+  function endsOf(listener: BatchSocket, relay: BatchSocket): FlowEnds {
+    return {
+      link: over(listener),
+      socket: over(relay),
+      target: neighbour.address,
+      channel: undefined,
+      buckets: { own: undefined, room: undefined, total: undefined },
+      expiresAtMs: Number.POSITIVE_INFINITY,
+    };
+  }
+
+  test("more orders at once than there is room for are done all the same, and in order", async () => {
+    const [thread] = engine.threads;
+    const burst = [...floatWords(1), ...floatWords(1)];
+    for (let i = 0; i < MANY_ORDERS; i++) thread?.order([ORDER.answerBindings, ...burst, 0]);
+    const { socket, texts } = listen();
+    const { socket: closed } = listen();
+    const before = descriptorCount();
+    engine.closeSocket(closed);
+    await sendAll(socket.address, ["served"]);
+    await expect.poll(() => texts).toEqual(["served"]);
+    await expect.poll(descriptorCount).toBe(before - 1);
+    expect(failures).toEqual([]);
+  });
+
+  test("a socket that a flow of another thread uses when its own thread ends is gone when the flow is", async () => {
+    const two = new BatchEngine(await libcOfThisMachine(), (error) => failures.push(error), 2);
+    await two.ready();
+    const before = descriptorCount();
+    const [listener, relay] = [0, 1].map((thread) => two.open(ANY_PORT, ignore, { thread })) as [
+      BatchSocket,
+      BatchSocket,
+    ];
+    const flow = two.flows.carry(endsOf(listener, relay));
+    expect(flow).toBeDefined();
+    two.threads[1]?.order([NO_ORDER]);
+    two.closeSocket(relay);
+    // When the thread is replaced; the other one has still to say that it carries it no more.
+    await expect.poll(() => flow?.isOver).toBe(true);
+    await expect.poll(descriptorCount).toBe(before + 1);
+    // Closed sockets carry nothing any more.
+    expect(two.flows.carry(endsOf(listener, relay))).toBeUndefined();
+    await two.close();
+  });
+
+  test("an engine whose second thread cannot be had leaves nothing", async () => {
+    const libc = await libcOfThisMachine();
+    const before = descriptorCount();
+    let polls = 1;
+    const scarce = {
+      ...libc,
+      epollCreate: (flags: number) => (polls-- > 0 ? libc.epollCreate(flags) : -1),
+      errno: () => EMFILE,
+    };
+    expect(() => new BatchEngine(scarce, ignore, 2)).toThrow("epoll_create1: EMFILE");
+    await expect.poll(descriptorCount).toBe(before);
+    expect(() => new BatchEngine({ ...libc, eventfd: () => -1, errno: () => EMFILE }, ignore)).toThrow(
+      "eventfd: EMFILE",
+    );
+    await expect.poll(descriptorCount).toBe(before);
+    const { socket, texts } = listen();
+    await sendAll(socket.address, ["served"]);
+    await expect.poll(() => texts).toEqual(["served"]);
   });
 
   test("threads share what comes to one port: each client's packets are one thread's, all are heard", async () => {

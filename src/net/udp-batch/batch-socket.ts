@@ -52,6 +52,8 @@ export class BatchSocket {
   readonly onIcmp: IcmpReceiver | undefined;
   /** The place in the engine's table. */
   index = -1;
+  /** False: its descriptor stands for nothing any more, or for something else. */
+  isOpen = true;
   /** The thread that reads it. */
   thread = 0;
   /** Of SOCKET_KIND. */

@@ -23,7 +23,7 @@ import {
   SOCKET_KIND,
   type SocketKind,
 } from "./records.ts";
-import { MAX_ERRNO, SendErrors, sendErrorsByName } from "./send-errors.ts";
+import { errorName, MAX_ERRNO, SendErrors, sendErrorsByName } from "./send-errors.ts";
 import { Sender } from "./sender.ts";
 import { UdpThread } from "./udp-thread.ts";
 
@@ -70,24 +70,30 @@ export class BatchEngine {
     this.#sender = new Sender(libc, new SendErrors(this.#sendErrors));
     this.arena = this.#sender.arena;
     this.supportsDontFragment = canForbidFragments(libc, this.arena);
-    this.#nothing = libc.eventfd(0, EFD_NONBLOCK_CLOEXEC);
     const opened: UdpThread[] = [];
     this.threads = opened;
     this.flows = new FlowCarriage(opened);
-    for (let i = 0; i < threads; i++) {
-      opened.push(
-        new UdpThread({
-          libc,
-          arena: this.arena,
-          flowCells: this.flows.cells.buffer,
-          bucketCells: this.flows.bucketMemory,
-          sourceTable: this.flows.sourceTable,
-          reported: () => this.#read(i),
-          replaced: () => this.#tellAgain(i),
-          failed,
-        }),
-      );
+    this.#nothing = libc.eventfd(0, EFD_NONBLOCK_CLOEXEC);
+    if (this.#nothing < 0) throw new Error(`eventfd: ${errorName(libc.errno())}`);
+    try {
+      for (let i = 0; i < threads; i++) opened.push(this.#startThread(i));
+    } catch (error) {
+      void this.close();
+      throw error;
     }
+  }
+
+  #startThread(index: number): UdpThread {
+    return new UdpThread({
+      libc: this.#libc,
+      arena: this.arena,
+      flowCells: this.flows.cells.buffer,
+      bucketCells: this.flows.bucketMemory,
+      sourceTable: this.flows.sourceTable,
+      reported: () => this.#read(index),
+      replaced: () => this.#tellAgain(index),
+      failed: this.#failed,
+    });
   }
 
   /** Resolves when every thread runs; rejects where none can be had. */
@@ -125,6 +131,7 @@ export class BatchEngine {
     if (this.#sockets[socket.index] !== socket) return;
     this.#sender.flush();
     this.#sockets[socket.index] = undefined;
+    socket.isOpen = false;
     const thread = this.#threadOf(socket);
     thread.poll.remove(socket.descriptor);
     this.#libc.dup2(this.#nothing, socket.descriptor);
@@ -217,7 +224,6 @@ export class BatchEngine {
     this.#reading = undefined;
     this.#sender.flush();
     this.#nextSlot = 0;
-    thread.retryOrders();
     if (isOver) setImmediate(() => this.#read(index));
   }
 
@@ -268,12 +274,15 @@ export class BatchEngine {
     this.#holes.push(index);
   }
 
-  /** Another thread takes the place of one that has ended: it knows nothing yet. */
+  /**
+   * Another thread takes the place of one that has ended: it knows nothing yet. What the old one was told to close is named by nobody
+   * now; what flows of other threads still use, the new one is told to close when they have ended.
+   */
   #tellAgain(index: number): void {
+    for (const socket of [...this.#closing.values()])
+      if (socket.thread === index && !this.flows.isUsed(socket)) this.#closed(socket.index);
     this.flows.lose(index);
     this.flows.tellAgain(index);
     for (const socket of this.#sockets) if (socket?.thread === index) this.#orderOpen(socket);
-    for (const socket of [...this.#closing.values()])
-      if (socket.thread === index && !this.flows.isUsed(socket)) this.#closed(socket.index);
   }
 }

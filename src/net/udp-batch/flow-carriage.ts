@@ -25,8 +25,9 @@ export interface OverSocket {
   readonly socket: BatchSocket | undefined;
 }
 
-function socketBelow(object: object): BatchSocket | undefined {
-  return (object as Partial<OverSocket>).socket;
+function openSocketBelow(object: object): BatchSocket | undefined {
+  const { socket } = object as Partial<OverSocket>;
+  return socket?.isOpen ? socket : undefined;
 }
 
 export class FlowCarriage implements FlowCarrier {
@@ -50,9 +51,9 @@ export class FlowCarriage implements FlowCarrier {
 
   carry(ends: FlowEnds): CarriedFlow | undefined {
     const { link, socket, target, channel, buckets, inside, expiresAtMs } = ends;
-    const listener = socketBelow(link);
-    const relay = socketBelow(socket);
-    const insideSocket = inside && socketBelow(inside.link);
+    const listener = openSocketBelow(link);
+    const relay = openSocketBelow(socket);
+    const insideSocket = inside && openSocketBelow(inside.link);
     if (listener === undefined || relay === undefined || (inside && insideSocket === undefined))
       return undefined;
     if (target.port === 0 || !areShared(buckets.own, buckets.room, buckets.total, inside?.buckets.own))
@@ -181,6 +182,7 @@ class ThreadFlow implements CarriedFlow {
   isOver = false;
   readonly #carriage: FlowCarriage;
   #settled: FlowCounts | undefined;
+  #whenSettled: (() => void) | undefined;
 
   constructor(
     carriage: FlowCarriage,
@@ -202,13 +204,15 @@ class ThreadFlow implements CarriedFlow {
     return this.#settled ?? this.#read();
   }
 
-  end(): void {
+  end(settled?: () => void): void {
+    if (this.#settled === undefined) this.#whenSettled ??= settled;
     this.#carriage.end(this);
   }
 
   /** Its cells are another one's from now on. */
   settle(): void {
     this.#settled = this.#read();
+    this.#whenSettled?.();
   }
 
   #read(): FlowCounts {

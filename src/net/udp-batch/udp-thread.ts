@@ -14,6 +14,8 @@ import { WORKER_FILE } from "./worker-file.ts";
 const SOON_MS = 1000;
 const FIRST_REST_MS = 50;
 const MAX_REST_MS = 5000;
+/** Orders that find no room are tried again so soon: a thread that works makes room within a round. */
+const RETRY_ORDERS_MS = 2;
 
 /** A process that exits waits for its threads, and they wait for packets. */
 const ends = new Set<() => void>();
@@ -60,6 +62,7 @@ export class UdpThread {
   #orders: RecordRing;
   /** Orders that found no room; what comes after them waits behind them. */
   #waiting: (readonly number[])[] = [];
+  #retryTimer: NodeJS.Timeout | undefined;
   #worker: Worker;
   #startedMs = 0;
   #restMs = 0;
@@ -80,11 +83,18 @@ export class UdpThread {
     this.#ended = new Promise((resolve) => {
       this.#hasEnded = resolve;
     });
-    this.#worker = this.#start();
+    try {
+      this.#worker = this.#start();
+    } catch (error) {
+      this.poll.close();
+      throw error;
+    }
     this.ready = new Promise((resolve, reject) => {
       this.#worker.once("message", () => resolve());
       this.#worker.once("error", reject);
     });
+    // Of an engine that is given up before anybody asks.
+    this.ready.catch(() => undefined);
     endWithProcess(this.#stop);
   }
 
@@ -100,18 +110,24 @@ export class UdpThread {
 
   /** Done before the thread looks at another packet, and in order. */
   order(words: readonly number[]): void {
-    if (this.#waiting.length > 0 || !this.#write(words)) this.#waiting.push(words);
+    // The descriptor that wakes it may be somebody else's by now.
+    if (this.#state === "closing" || this.#state === "closed") return;
+    if (this.#waiting.length > 0 || !this.#write(words)) {
+      this.#waiting.push(words);
+      this.#retryTimer ??= setTimeout(this.#retryOrders, RETRY_ORDERS_MS);
+    }
     this.#wakeForOrders();
   }
 
   /** Orders that found no room before. */
-  retryOrders(): void {
-    if (this.#waiting.length === 0) return;
+  readonly #retryOrders = (): void => {
+    this.#retryTimer = undefined;
     let done = 0;
     while (done < this.#waiting.length && this.#write(this.#waiting[done] as readonly number[])) done++;
     this.#waiting = this.#waiting.slice(done);
     this.#wakeForOrders();
-  }
+    if (this.#waiting.length > 0) this.#retryTimer = setTimeout(this.#retryOrders, RETRY_ORDERS_MS);
+  };
 
   /** Resolves when no thread reads any more. Idempotent. */
   close(): Promise<void> {
@@ -120,6 +136,7 @@ export class UdpThread {
     this.#state = "closing";
     forgetEnd(this.#stop);
     clearTimeout(this.#restTimer);
+    clearTimeout(this.#retryTimer);
     if (isResting) this.#close();
     else this.#stop();
     return this.#ended;
@@ -167,6 +184,8 @@ export class UdpThread {
     this.#orders.clear();
     this.#reports.clear();
     this.#waiting = [];
+    clearTimeout(this.#retryTimer);
+    this.#retryTimer = undefined;
     Atomics.store(this.#signals, SIGNAL.told, 0);
     Atomics.store(this.#signals, SIGNAL.asleep, 0);
     this.#state = "running";

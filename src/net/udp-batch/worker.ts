@@ -146,13 +146,17 @@ class Worker {
     }
   }
 
-  /** What it was given to send leaves first. The relay closes the descriptor when it hears that it is named here no more. */
+  /**
+   * What it was given to send leaves first. The relay closes the descriptor when it hears that it is named here no more, also where only
+   * this thread's predecessor had read it.
+   */
   #closeSocket(index: number): void {
     const socket = this.#rounds.at(index);
-    if (socket === undefined) return;
-    this.#rounds.sender.flush();
-    this.#forwarder.closeSocket(socket);
-    this.#rounds.remove(socket);
+    if (socket !== undefined) {
+      this.#rounds.sender.flush();
+      this.#forwarder.closeSocket(socket);
+      this.#rounds.remove(socket);
+    }
     this.#reporter.socketClosed(index);
   }
 }
