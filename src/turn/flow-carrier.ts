@@ -48,8 +48,8 @@ export interface CarriedFlow {
   /** Packets pass until then. */
   extend(expiresAtMs: number): void;
   counts(): FlowCounts;
-  /** No packet that comes from now on passes. Idempotent. */
-  end(): void;
+  /** No packet that comes from now on passes. `settled` is called when its counts are final, later or not at all. Idempotent. */
+  end(settled?: () => void): void;
 }
 
 /** Since the start, over all flows and threads. */

@@ -21,6 +21,8 @@ export interface Flow {
   readonly to: Allocation | undefined;
   readonly channelThere: number | undefined;
   readonly carried: CarriedFlow;
+  /** With the first of its parts. */
+  expiresAtMs: number;
   /** Counted already, for the allocations. */
   counted: FlowCounts;
 }
@@ -72,10 +74,13 @@ export function letPass(
       known.to === to &&
       known.channel === channel?.number &&
       known.channelThere === channelThere?.number;
-    if (isSame) return known.carried.extend(expiresAtMs);
+    if (isSame) {
+      known.expiresAtMs = expiresAtMs;
+      return known.carried.extend(expiresAtMs);
+    }
     endFlow(known);
   }
-  if (allocation.flows.length >= MAX_FLOWS) return;
+  if (ownCount(allocation) >= MAX_FLOWS) return;
   const lasting = withPort(target, target.port);
   const inside = to && { link: to.link, channel: channelThere?.number, source, buckets: to.buckets };
   const carried = carrier.carry({
@@ -96,6 +101,7 @@ export function letPass(
     to,
     channelThere: channelThere?.number,
     carried,
+    expiresAtMs,
     counted: NOTHING,
   };
   allocation.addFlow(flow);
@@ -112,8 +118,24 @@ export function countFlows({ flows }: Allocation): void {
   for (const flow of flows) countFlow(flow);
 }
 
+/** Those that carry nothing any more make room for others. */
+export function sweepFlows({ flows }: Allocation, nowMs: number): void {
+  for (const flow of flows) {
+    if (flow.expiresAtMs <= nowMs || flow.carried.isOver) endFlow(flow);
+    else countFlow(flow);
+  }
+}
+
+/** Those of others that reach its client are theirs. */
+function ownCount(allocation: Allocation): number {
+  let count = 0;
+  for (const flow of allocation.flows) if (flow.allocation === allocation) count++;
+  return count;
+}
+
 function endFlow(flow: Flow): void {
-  flow.carried.end();
+  // A thread may be in the middle of a packet.
+  flow.carried.end(() => countFlow(flow));
   countFlow(flow);
   flow.allocation.dropFlow(flow);
   flow.to?.dropFlow(flow);

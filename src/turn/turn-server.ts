@@ -26,7 +26,7 @@ import { loseLink } from "./client-move.ts";
 import { dispatch, isSupported } from "./dispatch.ts";
 import { encodeAnswer } from "./encode-answer.ts";
 import type { CarriedTotals } from "./flow-carrier.ts";
-import { countFlows, countTotals, NOTHING_CARRIED } from "./flows.ts";
+import { countFlows, countTotals, NOTHING_CARRIED, sweepFlows } from "./flows.ts";
 import { handleBinding } from "./handlers/binding.ts";
 import { connectionOf } from "./handlers/connection-bind.ts";
 import { mobileAllocationOf } from "./handlers/mobile-refresh.ts";
@@ -167,7 +167,7 @@ export class TurnServer {
     const nowMs = this.#state.clock();
     this.#countCarried();
     for (const allocation of this.#state.table) {
-      countFlows(allocation);
+      sweepFlows(allocation, nowMs);
       if (!closeExpired(this.#state, allocation, nowMs)) allocation.forgetExpired(nowMs);
     }
     this.#state.reservations.sweep(nowMs);

@@ -2,7 +2,8 @@
 
 import { type IpAddress, parseIp, type TransportAddress, withPort } from "../../src/stun/address.ts";
 import { METHOD } from "../../src/stun/registry.ts";
-import type { ClientTransport, TurnUser } from "../../src/turn/ports.ts";
+import type { FlowCarrier } from "../../src/turn/flow-carrier.ts";
+import type { AllocationCounts, ClientTransport, TurnUser } from "../../src/turn/ports.ts";
 import { createRelayTargetPolicy } from "../../src/turn/relay-target-policy.ts";
 import { TurnServer } from "../../src/turn/turn-server.ts";
 import { transportTo } from "../support/endpoint.ts";
@@ -69,6 +70,10 @@ export interface MemoryOptions {
   readonly supportsDontFragment?: boolean;
   /** Default: allocations may move (RFC 8016). */
   readonly mobility?: boolean;
+  /** Default: the relay carries every packet itself. */
+  readonly carrier?: FlowCarrier;
+  /** Hears what each allocation has carried, when it ends. */
+  readonly allocationClosed?: (counts: Readonly<AllocationCounts>) => void;
   /** Default: nobody. */
   readonly isExempt?: (client: IpAddress) => boolean;
 }
@@ -81,13 +86,15 @@ export function openMemoryTarget(
     transport,
     supportsDontFragment,
     mobility = true,
+    carrier,
+    allocationClosed,
     isExempt = () => false,
   }: MemoryOptions = {},
 ): MemoryTarget {
   let nowMs = 1_000_000;
   const network = new MemoryNetwork();
   const relayIps = relayFamilies.map((family) => RELAY[family]);
-  const allocator = new MemoryRelayAllocator(network, relayIps, supportsDontFragment);
+  const allocator = new MemoryRelayAllocator(network, relayIps, supportsDontFragment, carrier);
   const credentials = new TestCredentials(realm, [ALICE, BOB], [CAROL], room);
   const failures: unknown[] = [];
   const moves: { from: TransportAddress; to: TransportAddress }[] = [];
@@ -111,6 +118,7 @@ export function openMemoryTarget(
     isExempt,
     events: {
       failed: (error) => failures.push(error),
+      allocationClosed: (_allocation, _why, counts) => allocationClosed?.(counts),
       allocationMoved: ({ client }, from) => moves.push({ from, to: client }),
       requestAnswered(method, errorCode = 0) {
         const name = `${METHOD_NAMES.get(method)} ${errorCode}`;

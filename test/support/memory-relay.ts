@@ -7,6 +7,7 @@ import {
   type TransportAddress,
 } from "../../src/stun/address.ts";
 import { CHANNEL_DATA_HEADER_BYTES, writeChannelDataHeader } from "../../src/turn/channel-data.ts";
+import type { FlowCarrier } from "../../src/turn/flow-carrier.ts";
 import type {
   ClientLink,
   ClientTransport,
@@ -87,6 +88,7 @@ export class MemoryListener {
 /** Opens relay sockets on the network, ports in order from 49152 on. */
 export class MemoryRelayAllocator implements RelayAllocator {
   readonly supportsDontFragment: boolean;
+  readonly carrier: FlowCarrier | undefined;
   /** Of the packets that were sent: those that nobody may cut in pieces. */
   readonly unfragmented: string[] = [];
   readonly #icmpReceivers = new Map<string, IcmpReceiver>();
@@ -95,8 +97,14 @@ export class MemoryRelayAllocator implements RelayAllocator {
   readonly #arena = new Arena();
   #openCount = 0;
 
-  constructor(network: MemoryNetwork, ips: readonly IpAddress[], supportsDontFragment = false) {
+  constructor(
+    network: MemoryNetwork,
+    ips: readonly IpAddress[],
+    supportsDontFragment = false,
+    carrier?: FlowCarrier,
+  ) {
     this.supportsDontFragment = supportsDontFragment;
+    this.carrier = carrier;
     this.#network = network;
     this.#ips = ips;
   }
