@@ -3,6 +3,7 @@
 import { createServer, ListenError, UdpEngineError } from "../server.ts";
 import { bannerLines } from "./banner.ts";
 import { createCommand, readCommandLine } from "./flags.ts";
+import { keepHeapSmall } from "./heap-growth.ts";
 import { describeFailures } from "./listen-advice.ts";
 import { loadFor } from "./load.ts";
 import { untilSignal } from "./signals.ts";
@@ -35,6 +36,7 @@ export async function serve(args: readonly string[], terminal: Terminal): Promis
   const commandLine = readCommandLine(command, args);
   const load = () => loadFor(commandLine, terminal, inspectTlsFiles);
   const config = load();
+  keepHeapSmall();
   const server = createServer(config);
   const ended = untilSignal({
     onHangup: () => server.reload(load),

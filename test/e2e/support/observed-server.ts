@@ -26,7 +26,7 @@ export class ObservedServer {
 
   /** JavaScript heap in use after a collection. */
   async liveHeapBytes(): Promise<number> {
-    process.kill(this.#pid, "SIGUSR2");
+    process.kill(this.#pid, "SIGWINCH");
     const answer = new RegExp(`live heap ${++this.#questions}: (\\d+) bytes`);
     const [, bytes] = await this.process.process.printed(answer);
     return Number(bytes);
