@@ -10,6 +10,7 @@
 import type { TransportAddress } from "../../stun/address.ts";
 import { type Arena, RECEIVE_SLOTS } from "./arena.ts";
 import { BatchSocket, type BatchSocketOptions, type PacketReceiver } from "./batch-socket.ts";
+import { withPortOf } from "./error-queue.ts";
 import { FlowCarriage } from "./flow-carriage.ts";
 import { canForbidFragments } from "./fragmentation.ts";
 import { EFD_NONBLOCK_CLOEXEC } from "./layout.ts";
@@ -237,8 +238,9 @@ export class BatchEngine {
       }
       case REPORT.icmp: {
         const [type, code, mtu] = [words[at + 2], words[at + 3], words[at + 4]] as [number, number, number];
-        const target = readAddress(words, at + 5);
-        this.#sockets[index]?.onIcmp?.({ type, code, mtu: mtu >>> 0, target });
+        const socket = this.#sockets[index];
+        const target = socket && withPortOf(socket, readAddress(words, at + 5));
+        if (target !== undefined) socket?.onIcmp?.({ type, code, mtu: mtu >>> 0, target });
         break;
       }
       case REPORT.socketClosed:

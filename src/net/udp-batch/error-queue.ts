@@ -52,17 +52,14 @@ export class ErrorQueue {
       bytes.writeUInt32LE(SOCKADDR.ipv6, errorQueue.header + MMSGHDR.nameLength);
       bytes.writeUInt32LE(ERROR_CONTROL_BYTES, errorQueue.header + MMSGHDR.controlLength);
       const flags = MSG_ERRQUEUE | MSG_DONTWAIT;
-      if (this.#libc.recvmsg(socket.descriptor, this.#header, flags) < 0) {
-        if (socket.tooLarge.length > 0) socket.tooLarge = [];
-        return i;
-      }
+      if (this.#libc.recvmsg(socket.descriptor, this.#header, flags) < 0) return i;
       const error = this.#read(socket);
       if (error !== undefined) told(error);
     }
     return MAX_ERRORS;
   }
 
-  /** The entry that was taken out last; undefined for one that is not of ICMP. */
+  /** The entry that was taken out last; undefined for one that is not of ICMP. This machine's own word has no port over IPv4. */
   #read(socket: BatchSocket): IcmpError | undefined {
     const { bytes, errorQueue } = this.#arena;
     const { family } = socket.address;
@@ -80,7 +77,7 @@ export class ErrorQueue {
     const origin = bytes.readUInt8(at + EXTENDED_ERROR.origin);
     if (origin === SO_EE_ORIGIN_LOCAL)
       return bytes.readUInt32LE(at + EXTENDED_ERROR.errno) === EMSGSIZE
-        ? { target: withPortOf(socket, target), ...TOO_BIG[family], mtu }
+        ? { target, ...TOO_BIG[family], mtu }
         : undefined;
     if (origin !== SO_EE_ORIGIN_ICMP && origin !== SO_EE_ORIGIN_ICMP6) return undefined;
     const icmpType = bytes.readUInt8(at + EXTENDED_ERROR.type);
@@ -88,8 +85,8 @@ export class ErrorQueue {
   }
 }
 
-/** Over IPv4 the machine's own word of a packet that was too large has no port: these come in the order that the packets had. */
-function withPortOf(socket: BatchSocket, target: TransportAddress): TransportAddress {
+/** Where a packet of this socket went that the machine itself says was too large: these come in the order that the packets had. */
+export function withPortOf(socket: BatchSocket, target: TransportAddress): TransportAddress {
   if (target.port !== 0) return target;
   const index = socket.tooLarge.findIndex((sent) => sameIp(sent, target));
   return index < 0 ? target : (socket.tooLarge.splice(index, 1)[0] as TransportAddress);

@@ -14,7 +14,7 @@ const MAX_SEGMENTS = 64;
 const MAX_JOINED_BYTES = 65_000;
 /** A larger datagram may be fragmented on its way, which segments may not. */
 const MAX_SEGMENT_BYTES = 1_452;
-/** Of one socket, until it has been told of them: more than it may tell at once. */
+/** Of one socket, until it has been told of them: more than it may be told of at once. */
 const MAX_TOO_LARGE = 16;
 /** What a socket may be told of packets before this one until it is taken for this one's own error. */
 export const MAX_TOLD = 4;
@@ -182,8 +182,10 @@ export class SendQueue {
   #countFailure(socket: BatchSocket, slot: number, packets: number): void {
     const errno = this.#libc.errno();
     this.#errors.count(errno, packets);
-    if (errno === EMSGSIZE && socket.forbidsFragments && socket.tooLarge.length < MAX_TOO_LARGE)
-      socket.tooLarge = [...socket.tooLarge, this.#destinations[slot] as TransportAddress];
+    if (errno === EMSGSIZE && socket.forbidsFragments)
+      socket.tooLarge = [...socket.tooLarge, this.#destinations[slot] as TransportAddress].slice(
+        -MAX_TOO_LARGE,
+      );
   }
 
   /** How many slots from this one on go to the same destination with the same length; the last may be shorter. */
