@@ -3,16 +3,25 @@
  * whatever goes that way first. A write costs more than the message in it.
  */
 
-/** Shorter than anybody notices, longer than it takes a browser to find its next candidate. */
-const SOON_MS = 20;
+/**
+ * Soon is between one and two of these: shorter than anybody notices, and as a rule long enough for the next candidate to come from the
+ * other side.
+ */
+const PERIOD_MS = 10;
 
 export interface Flushable {
+  /** The schedule's: the period in which the link was named last. */
+  soonPeriod: number;
   flush(): void;
 }
 
 export class FlushSchedule {
   readonly #now: Flushable[] = [];
-  readonly #soon: Flushable[] = [];
+  /** Named in this period. */
+  #soon: Flushable[] = [];
+  /** Named in the one before. */
+  #sooner: Flushable[] = [];
+  #period = 0;
   #timer: NodeJS.Timeout | undefined;
 
   atEndOfTick(link: Flushable): void {
@@ -20,28 +29,35 @@ export class FlushSchedule {
   }
 
   soon(link: Flushable): void {
+    if (link.soonPeriod === this.#period) return;
+    link.soonPeriod = this.#period;
     this.#soon.push(link);
-    this.#timer ??= setTimeout(this.#flushSoon, SOON_MS);
+    this.#timer ??= setTimeout(this.#endPeriod, PERIOD_MS);
   }
 
   /** Nothing waits after this, and no timer runs. */
   flush(): void {
     clearTimeout(this.#timer);
-    this.#flushSoon();
-    this.#flushNow();
+    for (const links of [this.#sooner, this.#soon, this.#now]) for (const link of links) link.flush();
+    this.#sooner = [];
+    this.#soon = [];
+    this.#now.length = 0;
+    this.#timer = undefined;
+    this.#period++;
   }
 
   readonly #flushNow = (): void => {
-    flushAll(this.#now);
+    for (const link of this.#now) link.flush();
+    this.#now.length = 0;
   };
 
-  readonly #flushSoon = (): void => {
-    this.#timer = undefined;
-    flushAll(this.#soon);
+  readonly #endPeriod = (): void => {
+    const due = this.#sooner;
+    // What was sent meanwhile and waits again was named again, and its time is later.
+    for (const link of due) if (link.soonPeriod < this.#period) link.flush();
+    this.#sooner = this.#soon;
+    this.#soon = [];
+    this.#period++;
+    this.#timer = this.#sooner.length > 0 ? setTimeout(this.#endPeriod, PERIOD_MS) : undefined;
   };
-}
-
-function flushAll(links: Flushable[]): void {
-  for (const link of links) link.flush();
-  links.length = 0;
 }

@@ -13,6 +13,7 @@ import { encodeTextFrames } from "./text-frames.ts";
 const NONE: string[] = [];
 
 export class WebSocketLink implements SignalingLink, Flushable {
+  soonPeriod = -1;
   readonly #webSocket: WebSocket;
   readonly #socket: Duplex;
   readonly #schedule: FlushSchedule;

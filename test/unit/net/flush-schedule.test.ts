@@ -14,6 +14,7 @@ function endOfTick(): Promise<void> {
 
 function countingLink() {
   return {
+    soonPeriod: -1,
     flushes: 0,
     flush() {
       this.flushes++;
@@ -42,6 +43,20 @@ test("soon is after a moment, with one timer for all, and again after that", asy
     vi.advanceTimersByTime(A_WHILE_MS);
     expect(links.map(({ flushes }) => flushes)).toEqual([round, round]);
   }
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+test("a link that has sent meanwhile, and waits again, gets its full time", () => {
+  const schedule = new FlushSchedule();
+  const [link, other] = [countingLink(), countingLink()];
+  schedule.soon(link);
+  schedule.soon(other);
+  vi.advanceTimersToNextTimer();
+  schedule.soon(link);
+  vi.advanceTimersToNextTimer();
+  expect([link.flushes, other.flushes]).toEqual([0, 1]);
+  vi.advanceTimersToNextTimer();
+  expect([link.flushes, other.flushes]).toEqual([1, 1]);
   expect(vi.getTimerCount()).toBe(0);
 });
 
