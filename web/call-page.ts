@@ -140,6 +140,10 @@ function main(): void {
     if (running !== undefined) keepSeat(running.wish, running.call);
     else if (returning !== undefined) keepAgain(returning);
   });
+  // Out of the browser's cache the page goes on as it was: a duplicate of this tab has nothing to take.
+  window.addEventListener("pageshow", ({ persisted }) => {
+    if (persisted) takeKeptSeat();
+  });
   const kept = takeKeptSeat();
   if (kept !== undefined) {
     lobby.show(kept.wish.room);

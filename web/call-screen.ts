@@ -7,6 +7,7 @@ import type { Devices } from "./devices.ts";
 import { readPageMessage } from "./page-message.ts";
 import type { Stage } from "./stage.ts";
 import { ConnectionStatus } from "./status.ts";
+import { describeGoAway, describeReturn } from "./words.ts";
 
 export interface CallScreenParts {
   readonly devices: Devices;
@@ -53,8 +54,9 @@ export class CallScreen {
     call.on("track", ({ peer, track, streams }) => this.#showTrack(peer, track, streams[0]));
     call.on("channel-open", ({ peer }) => this.#channelOpened(peer));
     call.on("message", (message) => this.#read(message));
-    call.on("go-away", ({ graceSeconds }) => {
-      notify(`The server goes down in ${graceSeconds} seconds. A direct call may end with it: say goodbye.`);
+    call.on("go-away", (event) => notify(describeGoAway(event)));
+    call.on("joined", ({ resumed, peers }) => {
+      if (!resumed) notify(describeReturn(peers));
     });
     call.on("error", (error) => console.warn("turnpike:", error.code, error.message));
     call.on("notice", ({ code, detail }) => console.info("turnpike:", code, detail));

@@ -1,6 +1,6 @@
 /** What happened, for people. */
 
-import { type CallEvents, type Path, TurnpikeError } from "../src/sdk/client.ts";
+import { type CallEvents, type Path, type Peer, TurnpikeError } from "../src/sdk/client.ts";
 
 export interface Ending {
   readonly title: string;
@@ -13,7 +13,6 @@ export function describeEnding({ reason, detail, error }: CallEvents["closed"]):
       return { title: "You hung up", reason: "The room is closed behind you." };
     case "room-closed":
       if (detail === "left") return { title: "The call is over", reason: "The other person hung up." };
-      if (detail === "shutdown") return { title: "The call is over", reason: "The server is going down." };
       return { title: "The call is over", reason: "The room was closed." };
     case "kicked":
       return { title: "You were taken out of the room", reason: detail ?? "" };
@@ -24,7 +23,7 @@ export function describeEnding({ reason, detail, error }: CallEvents["closed"]):
     case "refused":
       return { title: "The call is over", reason: `The way back was closed. ${describeError(error)}` };
     case "connection-lost":
-      return { title: "The connection is lost", reason: "The server could not be reached for ten minutes." };
+      return { title: "The connection is lost", reason: "The server could not be reached for too long." };
   }
 }
 
@@ -47,6 +46,20 @@ const ERRORS: ReadonlyMap<string, string> = new Map([
 export function describeError(error: unknown): string {
   if (!(error instanceof TurnpikeError)) return "Something went wrong.";
   return ERRORS.get(error.code) ?? `Something went wrong: ${error.message}.`;
+}
+
+/** What a call notices of it: nothing, or a moment. */
+export function describeGoAway({ graceSeconds, url }: CallEvents["go-away"]): string {
+  if (url !== undefined) return "The server is going away. This call moves to another one.";
+  const time = graceSeconds < 1 ? "now" : `in ${describeLength(graceSeconds * 1000)} at the latest`;
+  return `The server goes down ${time}. A relayed call breaks off then, and is connected again when it is back.`;
+}
+
+/** In another seat: the server was started again, say. `peers`: those to whom the connection goes on. */
+export function describeReturn(peers: readonly Peer[]): string {
+  return peers.some(({ state }) => state === "connected")
+    ? "The server was started again. Your call went on without it."
+    : "The server was started again. You are back in the room.";
 }
 
 /** "Direct through STUN · 12 ms" */

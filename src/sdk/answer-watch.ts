@@ -8,18 +8,23 @@ export class AnswerWatch {
   readonly #environment: Environment;
   readonly #silent: () => void;
   #timer: TimerId | undefined;
+  #dueAtMs = 0;
 
   constructor(environment: Environment, silent: () => void) {
     this.#environment = environment;
     this.#silent = silent;
   }
 
-  /** A request went out. */
-  expect(): void {
-    this.#timer ??= this.#environment.setTimeout(() => {
+  /** A request went out. `withinMs`: less, when there is a reason to doubt the socket. */
+  expect(withinMs = SILENCE_MS): void {
+    const dueAtMs = this.#environment.now() + withinMs;
+    if (this.#timer !== undefined && this.#dueAtMs <= dueAtMs) return;
+    this.stop();
+    this.#dueAtMs = dueAtMs;
+    this.#timer = this.#environment.setTimeout(() => {
       this.#timer = undefined;
       this.#silent();
-    }, SILENCE_MS);
+    }, withinMs);
   }
 
   /** Something came in. `owed`: there are requests that it does not answer. */

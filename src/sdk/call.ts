@@ -11,7 +11,7 @@ import { findSender, LocalMedia } from "./local-media.ts";
 import type { JoinOptions } from "./options.ts";
 import type { Peer, PeerSession } from "./peer.ts";
 import { PeerTable } from "./peer-table.ts";
-import type { Request } from "./requests.ts";
+import { type Request, readError } from "./requests.ts";
 import { type JoinedMessage, type JoinKind, Signaling } from "./signaling.ts";
 
 type MemberMessage = Extract<ServerMessage, { type: "message" }>;
@@ -50,6 +50,8 @@ export class Call {
       media: this.#media,
       emitter: this.#emitter,
       tell: (request) => this.#tell(request),
+      pathLost: () => this.#signaling.doubt(),
+      repeat: (message) => this.#onMessage(message),
     });
     if (options.stream !== undefined) this.addStream(options.stream);
     const { url, create, room, name, token, resume } = options;
@@ -57,6 +59,7 @@ export class Call {
       joined: (message, kind) => this.#onJoined(message, kind),
       message: (message) => this.#onMessage(message),
       dropped: () => this.#onDropped(),
+      isTalking: () => this.#peers.isTalking,
       ended: (reason, error) => this.#close(reason, undefined, error),
     });
   }
@@ -149,7 +152,11 @@ export class Call {
    * order, also after a lost socket. Rejects with `too-large`, `rate-limited`, `peer-not-found`, `closed`.
    */
   async post(data: unknown, to?: Peer | string): Promise<void> {
-    await this.#signaling.request({ type: "message", data, ...(to === undefined ? {} : { to: peerId(to) }) });
+    await this.#signaling.request({
+      type: "message",
+      data,
+      ...(to === undefined ? {} : { to: this.#wireId(to) }),
+    });
   }
 
   // ---- ICE
@@ -210,13 +217,13 @@ export class Call {
   #onJoined(message: JoinedMessage, kind: JoinKind): void {
     this.#joined = message;
     this.#ice.iceServers = message.iceServers;
-    if (kind === "resumed") {
-      this.#peers.configure();
-      this.#peers.setReachable(true);
-    } else {
-      this.#peers.replaceAll(message.peers, kind === "rejoined");
+    if (kind === "first") {
+      this.#peers.meet(message);
+      return this.#listenersCome();
     }
-    if (kind === "first") return this.#listenersCome();
+    this.#peers.configure();
+    if (kind === "resumed") this.#peers.setReachable(true);
+    else this.#peers.meetAgain(message);
     this.#emitter.emit("signaling", { state: "connected" });
     this.#emitter.emit("joined", { resumed: kind === "resumed", peers: [...this.#peers] });
   }
@@ -227,23 +234,24 @@ export class Call {
   }
 
   #onMessage(message: ServerMessage): void {
-    if (this.#closed) return;
+    if (this.#closed || this.#peers.keep(message)) return;
     switch (message.type) {
       case "peer-joined":
-        return this.#peers.add(message, true);
+        return this.#peers.arrived(message);
       case "offer":
       case "answer":
-        return this.#peers.get(message.from)?.receiveDescription(message.description);
+        return this.#peers.receiveDescription(message.from, message.description);
       case "candidate":
-        return this.#peers.get(message.from)?.receiveCandidate(message.candidate);
+        return this.#peers.find(message.from)?.receiveCandidate(message.candidate);
       case "ice-servers":
         return this.#onIceServers(message);
       case "room-closed":
+        if (message.reason === "shutdown") return this.#signaling.serverEnds();
         return this.#close("room-closed", message.reason, undefined);
       case "kicked":
         return this.#close("kicked", message.reason, undefined);
       case "error":
-        return this.#emitter.emit("error", new TurnpikeError(message.code, message.message));
+        return this.#emitter.emit("error", readError(message));
       default:
         this.#onNews(message);
     }
@@ -252,7 +260,7 @@ export class Call {
   #onNews(message: ServerMessage): void {
     switch (message.type) {
       case "peer-left":
-        return this.#peers.remove(message.peer, message.reason);
+        return this.#peers.left(message.peer, message.reason);
       case "peer-away":
       case "peer-back":
         return this.#peers.setAway(message.peer, message.type);
@@ -261,12 +269,17 @@ export class Call {
         else this.#early.push(message);
         return;
       case "go-away":
-        return this.#emitter.emit("go-away", { graceSeconds: message.graceSeconds, url: message.url });
+        return this.#onGoAway(message);
       case "notice": {
         const { type: _type, seq: _seq, code, ...detail } = message;
         this.#emitter.emit("notice", { code, detail });
       }
     }
+  }
+
+  #onGoAway({ graceSeconds, url }: Extract<ServerMessage, { type: "go-away" }>): void {
+    if (url !== undefined) this.#signaling.moveTo(url, graceSeconds);
+    this.#emitter.emit("go-away", { graceSeconds, url });
   }
 
   /** Who awaits the join adds listeners in the same turn: what came before it is told in the next. */
@@ -281,7 +294,7 @@ export class Call {
   }
 
   #tellMessage({ from, data }: MemberMessage): void {
-    const peer = this.#peers.get(from);
+    const peer = this.#peers.find(from);
     if (peer !== undefined) this.#emitter.emit("message", { peer, via: "server", data });
   }
 
@@ -298,6 +311,15 @@ export class Call {
       this.#emitter.emit("error", new TurnpikeError("send-failed", describeCause(error), error));
       return false;
     }
+  }
+
+  /** The server's id for a member. Throws for one who is not in the room, though the connection to it goes on. */
+  #wireId(peer: Peer | string): string {
+    const id = peerId(peer);
+    const known = this.#peers.get(id);
+    if (known === undefined) return id;
+    if (known.wireId !== undefined) return known.wireId;
+    throw new TurnpikeError("peer-not-found", "this member is not in the room again");
   }
 
   /** A request that nobody waits for. */

@@ -4,6 +4,7 @@
  */
 
 import { TurnpikeError } from "./errors.ts";
+import { listenForWake } from "./wake.ts";
 
 /** The part of a WebSocket that the SDK uses. */
 export interface SocketLike {
@@ -26,8 +27,8 @@ export interface Environment {
   now(): number;
   /** 0 up to 1. */
   random(): number;
-  /** Calls back when the network is there again; returns the way to stop. */
-  onOnline(callback: () => void): () => void;
+  /** Calls back when the network is there again or is another one, and when page or machine wake up; returns the way to stop. */
+  onWake(callback: () => void): () => void;
 }
 
 /** The browser's own, with what the caller replaces. Throws `unsupported` when something is missing. */
@@ -51,12 +52,6 @@ function browserEnvironment(): Environment {
     clearTimeout: (timer) => clearTimeout(timer),
     now: () => performance.now(),
     random: () => Math.random(),
-    onOnline: listenForOnline,
+    onWake: listenForWake,
   };
-}
-
-function listenForOnline(callback: () => void): () => void {
-  if (typeof globalThis.addEventListener !== "function") return () => undefined;
-  globalThis.addEventListener("online", callback);
-  return () => globalThis.removeEventListener("online", callback);
 }

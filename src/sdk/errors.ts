@@ -27,10 +27,13 @@ export type TurnpikeErrorCode =
 export class TurnpikeError extends Error {
   override readonly name = "TurnpikeError";
   readonly code: TurnpikeErrorCode;
+  /** With `draining`: another server that takes new calls, where there is one. The SDK has tried it. */
+  readonly url: string | undefined;
 
-  constructor(code: TurnpikeErrorCode, message: string, cause?: unknown) {
+  constructor(code: TurnpikeErrorCode, message: string, cause?: unknown, url?: string) {
     super(message, cause === undefined ? undefined : { cause });
     this.code = code;
+    this.url = url;
   }
 }
 

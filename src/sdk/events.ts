@@ -13,7 +13,7 @@ import type { IceServerError } from "./peer-link.ts";
  * - `kicked`: `detail` is the server's reason
  * - `replaced`: another socket took this seat (the page was opened twice)
  * - `unauthorized`, `refused`: the server did not let us back in; `error` says why
- * - `connection-lost`: the server was not reached again within ten minutes
+ * - `connection-lost`: the server was not reached again within ten minutes, and no member is connected any more
  */
 export type ClosedReason =
   | "left"

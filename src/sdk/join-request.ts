@@ -6,6 +6,8 @@ import type { Request } from "./requests.ts";
 export interface Resumption {
   readonly resumeToken: string;
   readonly lastSeq: number;
+  /** Of the server that has the seat. */
+  readonly url?: string;
 }
 
 export interface JoinRequestOptions {
@@ -22,10 +24,9 @@ export function resumeRequest({ resumeToken, lastSeq }: Resumption): Request {
 }
 
 /** Who created the room joins it later again: it may live on with the others in it. */
-export function freshRequest(options: JoinRequestOptions, isFirst: boolean): Request {
-  const { create, room, name, token } = options;
+export function freshRequest({ room, name, token }: JoinRequestOptions, isCreate: boolean): Request {
   return {
-    type: create && isFirst ? "create" : "join",
+    type: isCreate ? "create" : "join",
     v: PROTOCOL_VERSION,
     room,
     ...(name === undefined ? {} : { name }),

@@ -8,6 +8,7 @@
  */
 
 import type { IceCandidate, SessionDescription } from "../signaling/protocol.ts";
+import { DtlsRoles } from "./dtls-roles.ts";
 import type { Environment, TimerId } from "./environment.ts";
 
 const FIRST_OFFER_WAIT_MS = 1500;
@@ -21,7 +22,8 @@ export interface NegotiationObserver {
 
 export class Negotiation {
   readonly #connection: RTCPeerConnection;
-  readonly #polite: boolean;
+  /** Another one after the server was restarted: who joins first again is impolite. */
+  polite: boolean;
   readonly #environment: Environment;
   readonly #observer: NegotiationObserver;
   #makingOffer = false;
@@ -33,6 +35,7 @@ export class Negotiation {
   /** Our own offer is out, neither answered nor given up. */
   #awaitsAnswer = false;
   #sawRemoteDescription = false;
+  readonly #dtlsRoles = new DtlsRoles();
   #offersTaken = 0;
   #applying: Promise<void> = Promise.resolve();
   #closed = false;
@@ -44,7 +47,7 @@ export class Negotiation {
     observer: NegotiationObserver,
   ) {
     this.#connection = connection;
-    this.#polite = polite;
+    this.polite = polite;
     this.#environment = environment;
     this.#observer = observer;
     connection.onnegotiationneeded = () => this.#negotiationNeeded();
@@ -59,7 +62,7 @@ export class Negotiation {
       !this.#makingOffer &&
       (this.#connection.signalingState === "stable" || this.#isSettingRemoteAnswerPending);
     const offerCollision = description.type === "offer" && !readyForOffer;
-    this.#ignoreOffer = !this.#polite && offerCollision;
+    this.#ignoreOffer = !this.polite && offerCollision;
     if (this.#ignoreOffer) return false;
     this.#started = true;
     if (description.type !== "pranswer") this.#awaitsAnswer = false;
@@ -86,6 +89,11 @@ export class Negotiation {
     if (this.#awaitsAnswer) this.#sendLocalDescription();
   }
 
+  /** Makes an offer though nothing has changed: the answer shows who is at the other end. */
+  offerAgain(): void {
+    if (this.#connection.signalingState === "stable" && !this.#makingOffer) void this.#offer();
+  }
+
   /** The first offer does not wait for the other side's: it has a connection, and knows of nothing to negotiate. */
   offerAtOnce(): void {
     this.#started = true;
@@ -97,7 +105,7 @@ export class Negotiation {
    */
   wouldRollBackFirst({ type }: SessionDescription): boolean {
     const isOffering = this.#makingOffer || this.#connection.signalingState === "have-local-offer";
-    return type === "offer" && this.#polite && !this.#sawRemoteDescription && isOffering;
+    return type === "offer" && this.polite && !this.#sawRemoteDescription && isOffering;
   }
 
   /** Resolves when the answer to the last offer that was taken is out, or failed. */
@@ -112,7 +120,7 @@ export class Negotiation {
   }
 
   #negotiationNeeded(): void {
-    if (!this.#polite || this.#started) {
+    if (!this.polite || this.#started) {
       void this.#offer();
       return;
     }
@@ -138,7 +146,7 @@ export class Negotiation {
     if (description.type === "offer") this.#offersTaken++;
     const taken = this.#offersTaken;
     try {
-      await connection.setRemoteDescription(description);
+      await connection.setRemoteDescription(this.#dtlsRoles.received(description));
       this.#isSettingRemoteAnswerPending = false;
       // An offer that another has overtaken is not answered: the browser would make an offer of its own instead.
       if (description.type !== "offer" || taken !== this.#offersTaken) return;
@@ -154,6 +162,7 @@ export class Negotiation {
     const description = this.#connection.localDescription;
     if (description === null || this.#closed) return;
     this.#awaitsAnswer = description.type === "offer";
-    this.#observer.sendDescription({ type: description.type, sdp: description.sdp });
+    const { type, sdp } = description;
+    this.#observer.sendDescription(this.#dtlsRoles.sent({ type, sdp }));
   }
 }

@@ -33,6 +33,11 @@ export class Outbound {
     return reply;
   }
 
+  /** The socket may be dead: where an answer is owed, it may be silent for so long only. */
+  doubt(withinMs: number): void {
+    if (this.#socket !== undefined && this.#requests.hasSent) this.#answerWatch.expect(withinMs);
+  }
+
   /** Sends past the queue, on a socket that has not joined yet. Such a request is never sent again. */
   requestOn(socket: SocketLike, request: Request): Added {
     const added = this.#requests.addSent(request);

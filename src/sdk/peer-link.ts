@@ -3,6 +3,7 @@
 import type { IceCandidate, SessionDescription } from "../signaling/protocol.ts";
 import type { Environment } from "./environment.ts";
 import { IceRestarts } from "./ice-restarts.ts";
+import { type IntroductionObserver, Introductions } from "./introductions.ts";
 import type { LocalMedia } from "./local-media.ts";
 import { Negotiation, type NegotiationObserver } from "./negotiation.ts";
 import type { Path } from "./path.ts";
@@ -15,7 +16,7 @@ export interface IceServerError {
   readonly text: string;
 }
 
-export interface LinkObserver extends NegotiationObserver {
+export interface LinkObserver extends NegotiationObserver, IntroductionObserver {
   sendCandidate(candidate: IceCandidate | null): void;
   stateChanged(state: RTCPeerConnectionState): void;
   track(event: RTCTrackEvent): void;
@@ -42,6 +43,7 @@ export class PeerLink {
   readonly connection: RTCPeerConnection;
   readonly channel: RTCDataChannel;
   readonly restarts: IceRestarts;
+  readonly introductions: Introductions;
   readonly #negotiation: Negotiation;
   readonly #pathWatch: PathWatch;
 
@@ -52,8 +54,18 @@ export class PeerLink {
     this.#pathWatch = new PathWatch(connection, environment, (path) => observer.pathSeen(path));
     this.restarts = new IceRestarts(connection, environment);
     this.channel = connection.createDataChannel(CHANNEL_LABEL, { negotiated: true, id: CHANNEL_ID });
+    this.introductions = new Introductions(connection, observer);
     this.#listen(observer);
     media.attach(connection);
+  }
+
+  /** Whether the two browsers can talk to each other without the server. */
+  get isAlive(): boolean {
+    return this.connection.connectionState === "connected" && this.introductions.isOpen;
+  }
+
+  set polite(polite: boolean) {
+    this.#negotiation.polite = polite;
   }
 
   /** False: ignored, as perfect negotiation wants it. */
@@ -63,6 +75,10 @@ export class PeerLink {
 
   repeatOffer(): void {
     this.#negotiation.repeatOffer();
+  }
+
+  offerAgain(): void {
+    this.#negotiation.offerAgain();
   }
 
   offerAtOnce(): void {
@@ -86,6 +102,7 @@ export class PeerLink {
     this.#negotiation.close();
     this.#pathWatch.stop();
     this.restarts.close();
+    this.introductions.close();
     const { connection, channel } = this;
     connection.onicecandidate = null;
     connection.onicecandidateerror = null;

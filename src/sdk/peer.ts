@@ -4,9 +4,12 @@ import type { CallReport, IceCandidate, PeerInfo, SessionDescription } from "../
 import { isSamePath, type Path } from "./path.ts";
 import { type IceServerError, type LinkObserver, type LinkOptions, PeerLink } from "./peer-link.ts";
 
-/** Another member, as an application sees it. The same object for as long as the member is in the room. */
+/**
+ * Another member, as an application sees it. The same object for as long as the member is in the room, and over a restart of the
+ * server when the connection to it goes on.
+ */
 export interface Peer {
-  /** The server's id for it: random, new for every join. */
+  /** The id that the server gave it, or gave it first, before it was restarted. */
   readonly id: string;
   readonly name: string | undefined;
   /** This side's role in perfect negotiation. */
@@ -32,6 +35,10 @@ export interface PeerObserver {
   message(peer: Peer, data: string | ArrayBuffer): void;
   pathChanged(peer: Peer, path: Path): void;
   iceServerError(peer: Peer, error: IceServerError): void;
+  /** Over the connection it has told the id that it has in the room now: `introducedAs`. */
+  introduced(peer: PeerSession): void;
+  /** Its browser has closed the connection, or the connection has failed. */
+  parted(peer: PeerSession): void;
   failed(what: string, error: unknown): void;
 }
 
@@ -41,8 +48,12 @@ const MAX_REPORTED_ERRORS = 16;
 export class PeerSession implements Peer {
   readonly id: string;
   readonly name: string | undefined;
-  readonly polite: boolean;
+  polite: boolean;
   away = false;
+  /** As the server knows it now; undefined when this side has another seat and has not met it again. */
+  #info: PeerInfo | undefined;
+  /** What it says that its id is. */
+  introducedAs: string | undefined;
   path: Path | undefined;
   readonly #options: () => Omit<LinkOptions, "polite">;
   readonly #observer: PeerObserver;
@@ -56,14 +67,26 @@ export class PeerSession implements Peer {
   #outdated = false;
   #reachable = true;
   #closed = false;
+  /** Met again by what was said over the connection; no description has confirmed it. One does soon: the impolite side offers. */
+  #isUnproven = false;
 
   constructor(info: PeerInfo, options: () => Omit<LinkOptions, "polite">, observer: PeerObserver) {
     this.id = info.peer;
+    this.#info = info;
     this.name = info.name;
     this.polite = info.polite;
     this.#options = options;
     this.#observer = observer;
     this.#link = this.#newLink();
+  }
+
+  get info(): PeerInfo | undefined {
+    return this.#info;
+  }
+
+  /** Its id in the room now. */
+  get wireId(): string | undefined {
+    return this.#info?.peer;
   }
 
   get connection(): RTCPeerConnection {
@@ -78,9 +101,25 @@ export class PeerSession implements Peer {
     return this.#link.connection.connectionState;
   }
 
+  /** Whether this side could go on talking to it without the server. */
+  get isAlive(): boolean {
+    return this.#link.isAlive;
+  }
+
+  /** Whether a description is of the browser that this side is connected to. */
+  isOf({ sdp }: SessionDescription): boolean {
+    return this.#remoteFingerprint !== undefined && this.#remoteFingerprint === readFingerprint(sdp);
+  }
+
+  /** Whether a description shows that the one who was met again is somebody else. */
+  isRefutedBy(description: SessionDescription): boolean {
+    return this.#isUnproven && !this.isOf(description);
+  }
+
   receiveDescription(description: SessionDescription): void {
     const fingerprint = readFingerprint(description.sdp);
     const before = this.#remoteFingerprint;
+    this.#isUnproven = false;
     if (before === undefined && fingerprint !== undefined && fingerprint === this.#formerFingerprint) return;
     if (before !== undefined && fingerprint !== undefined && fingerprint !== before) {
       // The member's page was loaded again and took its seat back, or made a new connection for another ICE policy:
@@ -140,6 +179,28 @@ export class PeerSession implements Peer {
     this.setReachable(true);
   }
 
+  /** This side has another seat, and the server knows nothing of the other one. */
+  lose(): void {
+    this.#info = undefined;
+    this.wentAway();
+  }
+
+  /** It is in the room again, under another id. */
+  meet(info: PeerInfo): void {
+    this.#info = info;
+    this.introducedAs = undefined;
+    this.polite = info.polite;
+    this.#link.polite = info.polite;
+    this.#isUnproven = true;
+    this.cameBack();
+    if (!this.polite) this.#link.offerAgain();
+  }
+
+  /** Tells the other browser this side's id. */
+  introduce(id: string): void {
+    this.#link.introductions.introduce(id);
+  }
+
   wentAway(): void {
     this.away = true;
     this.setReachable(false);
@@ -165,7 +226,7 @@ export class PeerSession implements Peer {
 
   /** Not before each side has a description of the other, by which it knows another connection for another. */
   #renewWhenMet(): void {
-    if (!this.#outdated || this.#remoteFingerprint === undefined) return;
+    if (!this.#outdated || this.#isUnproven || this.#remoteFingerprint === undefined) return;
     const link = this.#link;
     link.answered
       .then(() => {
@@ -189,26 +250,35 @@ export class PeerSession implements Peer {
 
   #linkObserver(): LinkObserver {
     const observer = this.#observer;
-    const to = this.id;
+    // What is for a member who is not in the room is lost: the offer is repeated when it is met again.
+    const send = (say: (to: string) => void) => {
+      if (this.wireId !== undefined) say(this.wireId);
+    };
     return {
-      sendDescription: (description) => observer.send({ type: wireType(description), to, description }),
-      sendCandidate: (candidate) => observer.send({ type: "candidate", to, candidate }),
+      sendDescription: (description) =>
+        send((to) => observer.send({ type: wireType(description), to, description })),
+      sendCandidate: (candidate) => send((to) => observer.send({ type: "candidate", to, candidate })),
       stateChanged: (state) => this.#stateChanged(state),
       track: (event) => observer.track(this, event),
       channelOpened: (channel) => observer.channelOpened(this, channel),
       message: (data) => observer.message(this, data),
       pathSeen: (path) => this.#pathSeen(path),
       iceServerError: (error) => this.#iceServerError(error),
+      introduced: (id) => {
+        this.introducedAs = id;
+        observer.introduced(this);
+      },
+      parted: () => observer.parted(this),
       failed: (what, error) => observer.failed(what, error),
     };
   }
 
   #stateChanged(state: RTCPeerConnectionState): void {
-    if (state === "failed") {
-      this.path = undefined;
-      this.#report("failed");
-    }
+    if (state === "failed") this.path = undefined;
+    // Whether the server answers shows whether it is the network that is gone.
+    if (state === "failed" || state === "disconnected") this.#report(state);
     this.#observer.stateChanged(this, state);
+    if (state === "failed") this.#observer.parted(this);
   }
 
   #pathSeen(path: Path): void {
@@ -224,10 +294,11 @@ export class PeerSession implements Peer {
     this.#observer.iceServerError(this, error);
   }
 
-  #report(state: "connected" | "failed"): void {
+  #report(state: "connected" | "disconnected" | "failed"): void {
+    if (this.wireId === undefined) return;
     const errors = this.#iceServerErrors.splice(0);
     this.#observer.report({
-      to: this.id,
+      to: this.wireId,
       state,
       ...(this.path === undefined ? {} : reportedPath(this.path)),
       ...(errors.length === 0 ? {} : { errors }),

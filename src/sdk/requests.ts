@@ -90,7 +90,7 @@ export class Requests {
     if (!("ref" in message) || message.ref === undefined) return false;
     const waiting = this.#waiting.get(message.ref as number);
     if (waiting === undefined) return false;
-    if (message.type === "error") waiting.reject(new TurnpikeError(message.code, message.message));
+    if (message.type === "error") waiting.reject(readError(message));
     else if (isReply(message)) waiting.resolve(message);
     else return false;
     this.#waiting.delete(message.ref as number);
@@ -115,6 +115,10 @@ export class Requests {
     });
     return { ref, text, reply };
   }
+}
+
+export function readError({ code, message, url }: Extract<ServerMessage, { type: "error" }>): TurnpikeError {
+  return new TurnpikeError(code, message, undefined, url);
 }
 
 function isLonger(text: string, maxBytes: number): boolean {

@@ -6,8 +6,10 @@
  *      │  └──────────── resume: resumeToken, lastSeq ◄──────────────────┘
  *      └─ resume-failed: a fresh join of the same room on the same socket
  *
+ * A server that goes away may name another one (`moveTo`): that one is asked next, in the same way, and the former one when it refuses.
+ *
  * The first join is tried once: its failure is the caller's to judge. After that the connection comes back by itself,
- * until it is closed, refused, replaced by another socket, or away for longer than ten minutes. A socket counts as lost
+ * until it is closed, refused, replaced by another socket, or away for longer than ten minutes and nobody talks. A socket counts as lost
  * as well when a request meets nothing but silence.
  */
 
@@ -16,8 +18,10 @@ import { Backoff } from "./backoff.ts";
 import type { Environment, SocketLike, TimerId } from "./environment.ts";
 import { describeCause, TurnpikeError } from "./errors.ts";
 import { freshRequest, type JoinRequestOptions, type Resumption, resumeRequest } from "./join-request.ts";
+import { KeptPlace } from "./kept-place.ts";
 import { Outbound } from "./outbound.ts";
 import type { Reply, Request } from "./requests.ts";
+import { Route } from "./route.ts";
 import { readServerMessage } from "./server-message.ts";
 
 export type JoinedMessage = Extract<ServerMessage, { type: "joined" }>;
@@ -37,6 +41,8 @@ export interface SignalingObserver {
   message(message: ServerMessage): void;
   /** The socket is lost, and the connection tries to come back. */
   dropped(): void;
+  /** Whether anything goes on that makes it worth looking for the server for longer. */
+  isTalking(): boolean;
   /** It will not come back. Not called after `close`. */
   ended(reason: "replaced" | "unauthorized" | "connection-lost" | "refused", error: TurnpikeError): void;
 }
@@ -47,12 +53,22 @@ type State =
   | { readonly kind: "waiting"; readonly timer: TimerId }
   | { readonly kind: "closed" };
 
+type RequestKind = "resume" | "fresh" | "create";
+
 const CLOSE_REPLACED = 4001;
 const CLOSE_UNAUTHORIZED = 4003;
 
 const ATTEMPT_TIMEOUT_MS = 10_000;
 const GIVE_UP_MS = 600_000;
 const BACKOFF = { firstMs: 500, maxMs: 15_000 };
+/** A socket that was doubted is given so long; a request on any other may take longer. */
+const PROBE_MS = 3000;
+/** A try that is no older has not lost its packets to a network that was not there. */
+const YOUNG_ATTEMPT_MS = 1000;
+/** All clients of one server move within this time: not at once, and not so late that the members of a room miss each other. */
+const MOVE_WITHIN_MS = 10_000;
+/** Where only `create` makes rooms, whoever created this one is given so long to do it again. */
+const RECREATE_MS = 30_000;
 
 /** A join that meets these may succeed later. */
 const PASSING_ERRORS: readonly string[] = [
@@ -71,10 +87,13 @@ export class Signaling {
   readonly #backoff: Backoff;
   readonly #stopListening: () => void;
   #state: State = { kind: "idle" };
-  #resumeToken: string | undefined;
-  #lastSeq = 0;
-  /** The `ref` of the join that waits for its answer. */
-  #joinRef = 0;
+  readonly #route: Route;
+  readonly #place: KeptPlace;
+  /** The join that waits for its answer. */
+  #join: { readonly ref: number; readonly kind: RequestKind } = { ref: 0, kind: "fresh" };
+  #attemptSinceMs = 0;
+  #isProbing = false;
+  #moveTimer: TimerId | undefined;
   #droppedAtMs: number | undefined;
   #attemptTimer: TimerId | undefined;
   #first: { resolve(message: JoinedMessage): void; reject(error: TurnpikeError): void } | undefined;
@@ -85,14 +104,13 @@ export class Signaling {
     this.#observer = observer;
     this.#backoff = new Backoff(BACKOFF, environment.random);
     this.#outbound = new Outbound(environment, () => this.#silent());
-    this.#resumeToken = options.resume?.resumeToken;
-    this.#lastSeq = options.resume?.lastSeq ?? 0;
-    this.#stopListening = environment.onOnline(() => this.#online());
+    this.#place = new KeptPlace(options.url, options.resume);
+    this.#route = new Route(this.#place.url);
+    this.#stopListening = environment.onWake(() => this.#wake());
   }
 
   get resumption(): Resumption | undefined {
-    if (this.#resumeToken === undefined || this.#state.kind === "closed") return undefined;
-    return { resumeToken: this.#resumeToken, lastSeq: this.#lastSeq };
+    return this.#state.kind === "closed" ? undefined : this.#place.resumption;
   }
 
   /** Opens the first socket and joins. Called once. Rejects with a TurnpikeError. */
@@ -109,6 +127,27 @@ export class Signaling {
     return this.#outbound.request(request);
   }
 
+  /** There is a reason to doubt the socket: what is asked already is to be answered soon. */
+  doubt(): void {
+    this.#outbound.doubt(PROBE_MS);
+  }
+
+  /** The server goes away in this time, and another one is at `url`. */
+  moveTo(url: string, graceSeconds: number): void {
+    this.#environment.clearTimeout(this.#moveTimer);
+    const longestMs = Math.min(MOVE_WITHIN_MS, graceSeconds * 500);
+    this.#moveTimer = this.#environment.setTimeout(
+      () => this.#move(url),
+      this.#environment.random() * longestMs,
+    );
+  }
+
+  /** The server has ended the seat because it ends itself: this side joins again when it is back. */
+  serverEnds(): void {
+    this.#forgetSeat(new TurnpikeError("resume-failed", "the server has ended"));
+    this.#giveUpSocket("the server has ended");
+  }
+
   /** Ends the connection for good. Idempotent. */
   close(): void {
     this.#shut();
@@ -121,12 +160,13 @@ export class Signaling {
   #connect(): void {
     let socket: SocketLike;
     try {
-      socket = this.#environment.createSocket(this.#options.url);
+      socket = this.#environment.createSocket(this.#route.url);
     } catch (error) {
       this.#attemptFailed(new TurnpikeError("connection-failed", describeCause(error), error));
       return;
     }
     this.#state = { kind: "connecting", socket };
+    this.#attemptSinceMs = this.#environment.now();
     this.#attemptTimer = this.#environment.setTimeout(() => this.#abandon(socket), ATTEMPT_TIMEOUT_MS);
     socket.onopen = () => this.#sendJoin(socket);
     socket.onmessage = (event) => this.#receive(socket, event.data);
@@ -156,12 +196,13 @@ export class Signaling {
   #attemptFailed(error: TurnpikeError): void {
     this.#clearAttemptTimer();
     this.#outbound.stop();
-    this.#outbound.reject(this.#joinRef, error);
+    this.#outbound.reject(this.#join.ref, error);
+    this.#route.failed();
     if (this.#first !== undefined) return this.#end("refused", error);
     const nowMs = this.#environment.now();
     const isNew = this.#droppedAtMs === undefined;
     this.#droppedAtMs ??= nowMs;
-    if (nowMs - this.#droppedAtMs > GIVE_UP_MS) {
+    if (nowMs - this.#droppedAtMs > GIVE_UP_MS && !this.#observer.isTalking()) {
       return this.#end("connection-lost", new TurnpikeError("connection-lost", error.message));
     }
     const timer = this.#environment.setTimeout(() => this.#connect(), this.#backoff.next());
@@ -169,26 +210,59 @@ export class Signaling {
     if (isNew) this.#observer.dropped();
   }
 
-  /** The network is there again, or is another one: comes back now, or tries the socket that may be dead. */
-  #online(): void {
-    if (this.#state.kind === "waiting") {
-      this.#environment.clearTimeout(this.#state.timer);
+  /** The network is there again, or is another one, or all was asleep: comes back now, or tries the socket that may be dead. */
+  #wake(): void {
+    const state = this.#state;
+    if (state.kind === "waiting") {
+      this.#environment.clearTimeout(state.timer);
       this.#connect();
-    } else if (this.#state.kind === "seated") {
-      this.request({ type: "ice" }).then(
-        (reply) => this.#observer.message(reply),
-        () => undefined,
-      );
-    }
+    } else if (state.kind === "connecting" && this.#first === undefined) {
+      if (this.#environment.now() - this.#attemptSinceMs >= YOUNG_ATTEMPT_MS) this.#tryAnew(state.socket);
+    } else this.#probe();
+  }
+
+  /** A live socket brings fresh iceServers. */
+  #probe(): void {
+    if (this.#state.kind !== "seated" || this.#isProbing) return;
+    this.#isProbing = true;
+    const tell = (reply: Reply) => this.#observer.message(reply);
+    void this.request({ type: "ice" })
+      .then(tell, () => undefined)
+      .finally(() => {
+        this.#isProbing = false;
+      });
+    this.doubt();
   }
 
   #silent(): void {
+    this.#giveUpSocket("the server does not answer");
+  }
+
+  #move(url: string): void {
+    if (!this.#route.mayTurnTo(url)) return;
+    this.#giveUpSocket("the server goes away");
+    this.#route.turnTo(url);
+    if (this.#state.kind === "connecting") this.#tryAnew(this.#state.socket);
+    else this.#wake();
+  }
+
+  /** In the place of a socket that has not joined. */
+  #tryAnew(socket: SocketLike): void {
+    this.#clearAttemptTimer();
+    this.#outbound.reject(this.#join.ref, closedError());
+    detach(socket);
+    socket.close(1000);
+    this.#connect();
+  }
+
+  /** The seat may wait, the socket is no use. */
+  #giveUpSocket(why: string): void {
     if (this.#state.kind !== "seated") return;
     const { socket } = this.#state;
     detach(socket);
     socket.close();
     this.#backoff.reset();
-    this.#attemptFailed(new TurnpikeError("connection-failed", "the server does not answer"));
+    this.#attemptFailed(new TurnpikeError("connection-failed", why));
   }
 
   #end(reason: Parameters<SignalingObserver["ended"]>[0], error: TurnpikeError): void {
@@ -205,6 +279,7 @@ export class Signaling {
     this.#clearAttemptTimer();
     this.#outbound.stop();
     this.#stopListening();
+    this.#environment.clearTimeout(this.#moveTimer);
     if (state.kind === "waiting") this.#environment.clearTimeout(state.timer);
     if (state.kind === "connecting" || state.kind === "seated") {
       detach(state.socket);
@@ -220,44 +295,67 @@ export class Signaling {
 
   // ---- joining
 
-  #sendJoin(socket: SocketLike): void {
-    const { resumption } = this;
-    const kind = resumption === undefined ? "fresh" : "resume";
-    const join =
-      resumption === undefined
-        ? freshRequest(this.#options, this.#first !== undefined)
-        : resumeRequest(resumption);
-    const { ref, reply } = this.#outbound.requestOn(socket, join);
-    this.#joinRef = ref;
+  #sendJoin(socket: SocketLike, kind: RequestKind = this.resumption ? "resume" : "fresh"): void {
+    const { ref, reply } = this.#outbound.requestOn(socket, this.#joinRequest(kind));
+    this.#join = { ref, kind };
     reply.then(
       () => undefined,
       (error: TurnpikeError) => this.#joinRefused(socket, kind, error),
     );
   }
 
-  #joinRefused(socket: SocketLike, kind: "fresh" | "resume", error: TurnpikeError): void {
+  #joinRequest(kind: RequestKind): Request {
+    const { resumption } = this;
+    if (kind === "resume" && resumption !== undefined) return resumeRequest(resumption);
+    const isFirst = this.#first !== undefined;
+    return freshRequest(this.#options, kind === "create" || (isFirst && this.#options.create));
+  }
+
+  #joinRefused(socket: SocketLike, kind: RequestKind, error: TurnpikeError): void {
     if (this.#state.kind !== "connecting" || this.#state.socket !== socket) return;
+    if (error.url !== undefined && this.#route.mayTurnTo(error.url)) {
+      this.#route.turnTo(error.url);
+      return this.#tryAnew(socket);
+    }
     if (this.#first !== undefined) return this.#end("refused", error);
     if (kind === "resume" && error.code === "resume-failed") {
-      // Nothing that was meant for the old seat has a meaning for the new one.
-      this.#resumeToken = undefined;
-      this.#lastSeq = 0;
-      this.#outbound.rejectAll(error);
-      return this.#sendJoin(socket);
+      if (this.#route.url === this.#place.url) this.#forgetSeat(error);
+      return this.#sendJoin(socket, "fresh");
     }
-    if (!PASSING_ERRORS.includes(error.code)) return this.#end("refused", error);
+    // The room went with the server, and whoever created it does so again.
+    if (kind === "fresh" && error.code === "room-not-found" && this.#options.create)
+      return this.#sendJoin(socket, "create");
+    if (kind === "create" && error.code === "room-exists") return this.#sendJoin(socket, "fresh");
+    if (!this.#mayPass(error)) return this.#end("refused", error);
     detach(socket);
     socket.close(1000);
     this.#attemptFailed(error);
   }
 
+  #mayPass({ code }: TurnpikeError): boolean {
+    const droppedForMs = this.#environment.now() - (this.#droppedAtMs ?? 0);
+    if (code === "room-not-found" && droppedForMs < RECREATE_MS) return true;
+    return this.#route.isOpen || PASSING_ERRORS.includes(code);
+  }
+
+  /** Nothing that was meant for the old seat has a meaning for the next one. */
+  #forgetSeat(error: TurnpikeError): void {
+    this.#place.forget();
+    this.#outbound.rejectAll(error);
+  }
+
   #seated(socket: SocketLike, message: JoinedMessage): void {
-    const isResume = this.#resumeToken !== undefined;
+    const isResume = this.#join.kind === "resume";
     const first = this.#first;
     this.#state = { kind: "seated", socket };
     this.#clearAttemptTimer();
     this.#droppedAtMs = undefined;
-    this.#resumeToken = message.resumeToken;
+    // The old seat, at another server, is left to itself.
+    if (!isResume && this.resumption !== undefined)
+      this.#forgetSeat(new TurnpikeError("resume-failed", "the seat is at another server now"));
+    this.#route.arrived();
+    this.#place.taken(this.#route.url, message.resumeToken);
+    if (!isResume) this.#place.lastSeq = message.seq;
     if (first === undefined) this.#observer.joined(message, isResume ? "resumed" : "rejoined");
     else if (!this.#tellFirst(message)) return;
     this.#first = undefined;
@@ -282,11 +380,11 @@ export class Signaling {
     const message = readServerMessage(data);
     if (message === undefined) return;
     // The answer to a join may carry a number of the connection instead of the seat's: it counts in any case.
-    const isJoined = message.type === "joined" && message.ref === this.#joinRef;
-    const isNew = message.seq > this.#lastSeq;
+    const isJoined = message.type === "joined" && message.ref === this.#join.ref;
+    const isNew = message.seq > this.#place.lastSeq;
     const isAnswer = this.#outbound.settle(message);
     if (isNew && !(message.type === "error" && this.#state.kind === "connecting"))
-      this.#lastSeq = message.seq;
+      this.#place.lastSeq = message.seq;
     if (isJoined) this.#seated(socket, message);
     else if (!isAnswer && isNew) this.#observer.message(message);
   }

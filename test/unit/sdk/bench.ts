@@ -1,7 +1,7 @@
 /** Calls over the real hub, with sockets in memory, a clock that the test moves, and RTCPeerConnections without a network. */
 
 import type { Call } from "../../../src/sdk/call.ts";
-import { joinRoom } from "../../../src/sdk/client.ts";
+import { createRoom, joinRoom } from "../../../src/sdk/client.ts";
 import type { SocketLike } from "../../../src/sdk/environment.ts";
 import type { CallEvents } from "../../../src/sdk/events.ts";
 import type { JoinOptions } from "../../../src/sdk/options.ts";
@@ -98,14 +98,52 @@ export class FakeSocket implements SocketLike {
 
 export class Bench {
   readonly clock = new FakeClock();
-  readonly hub: Hub;
+  hub: Hub;
+  /** Other servers, by the URL of their signaling. */
+  readonly others = new Map<string, Hub>();
   readonly members: Member[] = [];
   issued = 0;
   /** New sockets stay closed while this is false. */
   isUp = true;
+  /** Packets of new sockets are lost. */
+  isSilent = false;
+  readonly unreachable = new Set<string>();
+  readonly #makeHub: () => Hub;
 
   constructor(options: Partial<HubOptions> = {}, ports: Partial<HubPorts> = {}) {
-    this.hub = new Hub(
+    this.#makeHub = () => this.#newHub(options, ports);
+    this.hub = this.#makeHub();
+  }
+
+  /** A server more, as this one is set. */
+  addServer(url: string): Hub {
+    const hub = this.#makeHub();
+    this.others.set(url, hub);
+    return hub;
+  }
+
+  /** The server crashes; `start` starts it again, with an empty memory. */
+  crash(): void {
+    this.isUp = false;
+    this.hub = this.#makeHub();
+    for (const { socket } of this.members) socket?.drop();
+  }
+
+  start(): void {
+    this.isUp = true;
+  }
+
+  /** Ends as SIGTERM has it. */
+  async shutDown(): Promise<void> {
+    this.hub.goAway(0);
+    this.hub.closeAllRooms("shutdown");
+    this.isUp = false;
+    await this.run();
+    this.crash();
+  }
+
+  #newHub(options: Partial<HubOptions>, ports: Partial<HubPorts>): Hub {
+    return new Hub(
       { ...HUB_OPTIONS, ...options },
       {
         now: () => this.clock.nowMs,
@@ -133,9 +171,23 @@ export class Bench {
     return member;
   }
 
+  /** The same for who makes the room. */
+  async create(options: JoinOptions = {}): Promise<Member> {
+    const member = new Member(this);
+    this.members.push(member);
+    await Promise.all([member.join("room", options, {}, createRoom), this.run()]);
+    return member;
+  }
+
   /** A new socket of a member. */
-  connect(socket: FakeSocket): void {
-    queueMicrotask(() => (this.isUp ? socket.open(this.hub) : socket.drop()));
+  connect(member: Member, socket: FakeSocket): void {
+    queueMicrotask(() => {
+      if (this.isSilent) return;
+      if (member.isOffline || this.unreachable.has(socket.url)) return socket.drop();
+      const hub = this.others.get(socket.url) ?? (this.isUp ? this.hub : undefined);
+      if (hub === undefined) socket.drop();
+      else socket.open(hub);
+    });
   }
 
   /** Delivers frames, in both directions, until nothing moves. */
@@ -149,7 +201,7 @@ export class Bench {
 
   async advance(ms: number): Promise<void> {
     await this.clock.advance(ms);
-    this.hub.sweep();
+    for (const hub of [this.hub, ...this.others.values()]) hub.sweep();
     await this.run();
   }
 }
@@ -161,7 +213,11 @@ export class Member {
   readonly sockets: FakeSocket[] = [];
   readonly connections: FakePeerConnection[] = [];
   readonly events: Told[] = [];
-  goOnline: () => void = () => undefined;
+  wake: () => void = () => undefined;
+  /** Its new sockets stay closed. */
+  isOffline = false;
+  /** By which the others know it, also when the server has given it another one. */
+  firstId = "";
   readonly #bench: Bench;
   #call: Call | undefined;
 
@@ -185,17 +241,25 @@ export class Member {
     return connection;
   }
 
+  connectionTo(other: Member): FakePeerConnection {
+    const peer = [...this.call.peers.values()].find(({ id }) => id === other.firstId);
+    if (peer === undefined) throw new Error("not connected");
+    return peer.connection as unknown as FakePeerConnection;
+  }
+
   async join(
     room: string,
     options: JoinOptions,
     environment: JoinOptions["environment"] = {},
+    enter = joinRoom,
   ): Promise<void> {
-    const call = await joinRoom(room, {
-      ...options,
+    const call = await enter(room, {
       url: "https://example.org",
+      ...options,
       environment: { ...this.environment(), ...environment },
     });
     this.#call = call;
+    this.firstId = call.id;
     for (const name of EVENT_NAMES) call.on(name, (event) => this.events.push([name, event] as Told));
   }
 
@@ -203,16 +267,16 @@ export class Member {
     return {
       ...this.#bench.clock.timers,
       random: () => 0.5,
-      onOnline: (callback) => {
-        this.goOnline = callback;
+      onWake: (callback) => {
+        this.wake = callback;
         return () => {
-          this.goOnline = () => undefined;
+          this.wake = () => undefined;
         };
       },
       createSocket: (url) => {
         const socket = new FakeSocket(url);
         this.sockets.push(socket);
-        this.#bench.connect(socket);
+        this.#bench.connect(this, socket);
         return socket;
       },
       createPeerConnection: (configuration) => {

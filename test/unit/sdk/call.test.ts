@@ -188,11 +188,13 @@ describe("ICE", () => {
     const { bench, first } = await pair();
     const { connection } = first;
     connection.changeState("disconnected");
+    await bench.run();
     await bench.advance(4999);
     connection.changeState("connected");
     await bench.advance(10_000);
     expect(connection.restartIce).not.toHaveBeenCalled();
     connection.changeState("disconnected");
+    await bench.run();
     await bench.advance(5000);
     expect(connection.restartIce).toHaveBeenCalledTimes(1);
     connection.changeState("connected");
@@ -210,10 +212,11 @@ describe("ICE", () => {
     second.socket?.drop();
     await bench.run();
     first.connection.changeState("failed");
+    await bench.run();
     await bench.advance(5000);
     expect(first.connection.restartIce).not.toHaveBeenCalled();
     bench.isUp = true;
-    second.goOnline();
+    second.wake();
     await bench.run();
     expect(first.connection.restartIce).toHaveBeenCalledTimes(1);
   });

@@ -24,22 +24,56 @@ export class FakeChannel {
   binaryType = "blob";
   onopen: (() => void) | null = null;
   onmessage: ((event: { data: unknown }) => void) | null = null;
+  onclose: (() => void) | null = null;
   readonly sent: unknown[] = [];
+  /** Where what is sent arrives. Undefined: it is lost. */
+  #other: FakeChannel | undefined;
 
   send(data: unknown): void {
     if (data === "too much") throw new TypeError("the channel is full");
     this.sent.push(data);
+    const other = this.#other;
+    queueMicrotask(() => other?.onmessage?.({ data }));
   }
 
   open(): void {
     this.readyState = "open";
     this.onopen?.();
   }
+
+  get leadsSomewhere(): boolean {
+    return this.#other !== undefined;
+  }
+
+  /** `undefined`: the way to the other side is gone, and nobody is told. */
+  leadTo(other: FakeChannel | undefined): void {
+    this.#other = other;
+  }
+
+  /** The same for both directions. */
+  cut(): void {
+    this.#other?.leadTo(undefined);
+    this.leadTo(undefined);
+  }
+
+  /** The connection was closed at one of its ends. */
+  shut(): void {
+    if (this.readyState === "closed") return;
+    this.readyState = "closed";
+    const other = this.#other;
+    this.#other = undefined;
+    queueMicrotask(() => {
+      this.onclose?.();
+      other?.shut();
+    });
+  }
 }
 
 export class FakePeerConnection {
   readonly id = nextId++;
   readonly channel = new FakeChannel();
+  /** The one on which browsers tell each other their ids. */
+  readonly introductions = new FakeChannel();
   readonly candidates: unknown[] = [];
   readonly log: string[] = [];
   configuration: RTCConfiguration;
@@ -81,7 +115,7 @@ export class FakePeerConnection {
   createDataChannel(label: string, init: RTCDataChannelInit): FakeChannel {
     this.log.push(`channel ${label} ${init.negotiated} ${init.id}`);
     this.#want();
-    return this.channel;
+    return init.id === 0 ? this.channel : this.introductions;
   }
 
   addTrack(track: MediaStreamTrack): FakeSender {
@@ -142,9 +176,37 @@ export class FakePeerConnection {
   close(): void {
     this.signalingState = "closed";
     this.connectionState = "closed";
+    this.channel.shut();
+    this.introductions.shut();
   }
 
   // ---- moved by the test
+
+  /** The two have found a path to each other. */
+  static connect(a: FakePeerConnection, b: FakePeerConnection): void {
+    for (const [here, there] of [
+      [a, b],
+      [b, a],
+    ] as const) {
+      here.changeState("connected");
+      here.channel.leadTo(there.channel);
+      here.introductions.leadTo(there.introductions);
+    }
+    for (const { channel, introductions } of [a, b]) {
+      channel.open();
+      introductions.open();
+    }
+  }
+
+  get hasPath(): boolean {
+    return this.channel.leadsSomewhere;
+  }
+
+  /** Packets do not arrive any more, in either direction; nobody has noticed. */
+  losePath(): void {
+    this.channel.cut();
+    this.introductions.cut();
+  }
 
   changeState(
     state: RTCPeerConnectionState,

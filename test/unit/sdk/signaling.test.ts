@@ -141,7 +141,7 @@ describe("a lost socket", () => {
     first.socket?.drop();
     const posts = Array.from({ length: 1024 }, (_, i) => first.call.post(i));
     bench.isUp = true;
-    first.goOnline();
+    first.wake();
     await bench.run();
     expect(first.told("joined")).toMatchObject([{ resumed: true }]);
     for (let i = 0; i < 30; i++) await bench.advance(1000);
@@ -236,7 +236,7 @@ describe("a lost socket", () => {
     expect(waits.slice(0, 4)).toEqual([300, 500, 1000, 2000]);
     expect(Math.max(...waits)).toBeLessThanOrEqual(7600);
     bench.isUp = true;
-    first.goOnline();
+    first.wake();
     await bench.run();
     expect(first.told("joined")).toMatchObject([{ resumed: true }]);
   });
@@ -253,7 +253,7 @@ describe("a lost socket", () => {
     await bench.advance(16_000);
     expect(second.told("peer-left")).toMatchObject([{ reason: "timeout" }]);
     bench.isUp = true;
-    first.goOnline();
+    first.wake();
     await bench.run();
     await unanswered;
     expect(first.told("joined")).toMatchObject([{ resumed: false }]);
@@ -320,7 +320,7 @@ describe("a lost socket", () => {
     await bench.advance(16_000);
     bench.isUp = true;
     await bench.join();
-    first.goOnline();
+    first.wake();
     await bench.run();
     expect(first.told("closed")).toMatchObject([{ reason: "refused", error: { code: "room-full" } }]);
   });

@@ -52,12 +52,12 @@ test("nothing is asked of a server that owes no answer, and no timer is left", a
 
 test("when the network comes back the socket is tried, and a live one brings fresh iceServers", async () => {
   const { bench, first, socket } = await pair();
-  first.goOnline();
+  first.wake();
   await bench.run();
   expect(first.sent("ice")).toHaveLength(1);
   expect(first.told("ice-servers")).toHaveLength(1);
   socket.isDeaf = true;
-  first.goOnline();
+  first.wake();
   await bench.advance(10_000);
   await bench.advance(500);
   expect(first.told("joined")).toMatchObject([{ resumed: true }]);
