@@ -6,7 +6,7 @@ import type { Contender } from "./contenders.ts";
 import type { LoadRequest, LoadResult, Pace, Usage } from "./ipc.ts";
 
 /** Compiled by scripts/bench-signaling.mjs. */
-const LOAD = fileURLToPath(new URL("../dist/bench/signaling/load/main.js", import.meta.url));
+export const LOAD = fileURLToPath(new URL("../dist/bench/signaling/load/main.js", import.meta.url));
 
 export interface RunPlan {
   readonly rooms: number;

@@ -5,17 +5,28 @@ export type Signal =
   | { readonly type: "candidate"; readonly candidate: Readonly<Record<string, string | number>> };
 
 const SDP_BYTES = 2000;
-/** Of each member. */
-export const CANDIDATES = 10;
 /** Of a room: an offer, an answer, the candidates of both. */
-export const MESSAGES_PER_ROOM = 2 + 2 * CANDIDATES;
+export const MESSAGES_PER_ROOM = 22;
 
 export const OFFER: Signal = { type: "offer", description: { type: "offer", sdp: makeSdp() } };
 export const ANSWER: Signal = { type: "answer", description: { type: "answer", sdp: makeSdp() } };
-export const CANDIDATE_LIST: readonly Signal[] = Array.from({ length: CANDIDATES }, (_, index) => ({
+/** As a browser finds them: private addresses, the same public one again and again, and relayed ones. */
+const ADDRESSES: readonly (readonly [ip: string, type: string])[] = [
+  ["192.168.1.23", "host"],
+  ["10.8.0.2", "host"],
+  ["172.17.0.1", "host"],
+  ["89.14.203.77", "srflx raddr 192.168.1.23 rport 51234"],
+  ["89.14.203.77", "srflx raddr 10.8.0.2 rport 51235"],
+  ["89.14.203.77", "srflx raddr 172.17.0.1 rport 51236"],
+  ["45.83.20.7", "relay raddr 89.14.203.77 rport 51234"],
+  ["45.83.20.7", "relay raddr 89.14.203.77 rport 51235"],
+  ["45.83.20.7", "relay raddr 89.14.203.77 rport 51236"],
+  ["45.83.20.8", "relay raddr 89.14.203.77 rport 51237"],
+];
+export const CANDIDATE_LIST: readonly Signal[] = ADDRESSES.map(([ip, kind], index) => ({
   type: "candidate",
   candidate: {
-    candidate: `candidate:${842163049 + index} 1 udp ${1677729535 - index} 198.51.100.${7 + index} ${50_000 + index} typ srflx raddr 10.0.0.7 rport ${40_000 + index} generation 0 ufrag 4ZcD network-cost 999`,
+    candidate: `candidate:${842163049 + index} 1 udp ${1677729535 - index} ${ip} ${50_000 + index} typ ${kind} generation 0 ufrag 4ZcD network-id 1 network-cost 10`,
     sdpMid: "0",
     sdpMLineIndex: 0,
     usernameFragment: "4ZcD",

@@ -66,7 +66,8 @@ function pick(names: readonly string[]): readonly Contender[] {
   return names.length === 0 ? CONTENDERS : CONTENDERS.filter(({ name }) => names.includes(name));
 }
 
-function whole(flag: string, text: string, max: number): number {
+/** Throws an Error that names the flag. */
+export function whole(flag: string, text: string, max: number): number {
   const value = Number(text);
   if (/^\d+$/.test(text) && value >= 1 && value <= max) return value;
   throw new Error(`--${flag}: a whole number from 1 to ${max}, not "${text}"`);

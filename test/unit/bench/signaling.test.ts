@@ -4,6 +4,7 @@ import type { RunResult } from "../../../bench/signaling/measure.ts";
 import { CANDIDATE_LIST, MESSAGES_PER_ROOM, OFFER } from "../../../bench/signaling/messages.ts";
 import { parseOptions } from "../../../bench/signaling/options.ts";
 import { table } from "../../../bench/signaling/report.ts";
+import { parseRoomsOptions } from "../../../bench/signaling/rooms-options.ts";
 
 describe("the command line of the signaling bench", () => {
   test("without flags is every server", () => {
@@ -26,6 +27,26 @@ describe("the command line of the signaling bench", () => {
   ])("%j is refused by name", (args, message) => {
     expect(() => parseOptions(args)).toThrow(message);
     expect(parseOptions([])?.servers).toEqual(CONTENDERS);
+  });
+});
+
+describe("the command line of the rooms bench", () => {
+  test("without flags is as many rooms as the connections that the server takes by default", () => {
+    expect(parseRoomsOptions([])).toMatchObject({ rooms: 9900, nodeFlags: [] });
+    expect(parseRoomsOptions(["--rooms", "5", "--idle-seconds", "7"])).toMatchObject({
+      rooms: 5,
+      idleSeconds: 7,
+    });
+    expect(parseRoomsOptions(["--help"])).toBeUndefined();
+  });
+
+  test.each([
+    [["--rooms", "0"], "--rooms"],
+    [["--idle-seconds", "long"], "--idle-seconds"],
+    [["--late-joins", ""], "--late-joins"],
+  ])("%j is refused by name", (args, message) => {
+    expect(() => parseRoomsOptions(args)).toThrow(message);
+    expect(parseRoomsOptions([])).toBeDefined();
   });
 });
 
