@@ -60,12 +60,25 @@ function lineAt(text: string, start: number, end: number): string {
  * "raddr" is where the member reaches a STUN server from, nowhere that anybody sends to.
  */
 function connectionAddress(line: string): string | undefined {
-  const value = line.startsWith("a=") ? line.slice(2) : line;
-  if (!value.startsWith(CANDIDATE)) return undefined;
-  const tokens = value.slice(CANDIDATE.length).split(" ", 8);
-  const [, , transport, , address, , typ, type] = tokens;
-  if (transport?.toLowerCase() !== "udp" || typ !== "typ" || !type) return undefined;
-  return address;
+  const start = line.startsWith("a=") ? 2 : 0;
+  if (!line.startsWith(CANDIDATE, start)) return undefined;
+  const component = tokenAfter(line, start + CANDIDATE.length);
+  const transport = tokenAfter(line, component);
+  const priority = tokenAfter(line, transport);
+  const address = tokenAfter(line, priority);
+  const port = tokenAfter(line, address);
+  const typ = tokenAfter(line, port);
+  const type = tokenAfter(line, typ);
+  // The last token must be there, and have something in it.
+  if (type >= line.length || line.startsWith(" ", type) || !line.startsWith("typ ", typ)) return undefined;
+  if (line.slice(transport, priority - 1).toLowerCase() !== "udp") return undefined;
+  return line.slice(address, port - 1);
+}
+
+/** Where the token after the one at `start` begins: behind the end of the line where there is none. */
+function tokenAfter(line: string, start: number): number {
+  const space = line.indexOf(" ", start);
+  return space < 0 ? line.length + 1 : space + 1;
 }
 
 function icePassword(line: string): string | undefined {

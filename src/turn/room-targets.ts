@@ -68,7 +68,9 @@ export class RoomTargets {
     const { claimedIps, passwordsTo } = this.#knownOf(from);
     for (const text of ice.addresses) {
       const ip = parseIp(text);
-      if (ip !== undefined && this.#canBeClaimed(ip)) this.#claim(claimedIps, ip);
+      // A member's candidates name the same few addresses again and again.
+      if (ip !== undefined && (includesIp(claimedIps, ip) || this.#canBeClaimed(ip)))
+        this.#claim(claimedIps, ip);
     }
     if (ice.icePasswords.length === 0) return;
     const keys = ice.icePasswords.map((password) => Buffer.from(password));
