@@ -11,7 +11,7 @@ import type { ClientConnection, ClientLink, LinkHolding } from "../turn/ports.ts
 import { MAX_FRAME_BYTES, StreamFramer } from "../turn/stream-framer.ts";
 import type { PeerStream, StreamMeter } from "../turn/tcp-ports.ts";
 import type { TurnServer } from "../turn/turn-server.ts";
-import { createTcpWriter, type FrameWriter, TlsWriter } from "./frame-writer.ts";
+import { type FrameWriter, TcpWriter, TlsWriter } from "./frame-writer.ts";
 import type { DuplexPeerStream } from "./peer-stream.ts";
 import type { WriteBatch } from "./write-batch.ts";
 
@@ -68,7 +68,7 @@ export class StreamClientLink implements ClientLink {
     this.connection = { unauthenticatedAnswers: 0, close: () => socket.destroy() };
     this.#socket = socket;
     this.#turn = turn;
-    this.#writer = transport === "tls" ? new TlsWriter(socket) : createTcpWriter(socket, batch);
+    this.#writer = transport === "tls" ? new TlsWriter(socket, batch) : new TcpWriter(socket, batch);
     this.#framer = new StreamFramer((buffer, start, end) => this.#receiveFrame(buffer, start, end));
     this.#idleMs = timeouts.idleMs;
     this.#letGo = letGo;

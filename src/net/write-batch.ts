@@ -1,21 +1,22 @@
-/** Frames that are written while the process reads one batch of packets leave each socket in one system call. */
+/** What is written while the process reads one batch of packets is held back until all of it is there. */
 
-import type { Socket } from "node:net";
+export interface TurnEnd {
+  /** Everything that was readable has been read. */
+  endTurn(): void;
+}
 
 export class WriteBatch {
-  #corked = new Set<Socket>();
+  #waiting = new Set<TurnEnd>();
 
-  /** Corks the socket until everything that is readable now has been read; more calls until then do nothing. */
-  cork(socket: Socket): void {
-    if (this.#corked.has(socket)) return;
-    if (this.#corked.size === 0) setImmediate(() => this.#flush());
-    this.#corked.add(socket);
-    socket.cork();
+  /** Tells it once, when everything that is readable now has been read; more calls until then do nothing. */
+  add(writer: TurnEnd): void {
+    if (this.#waiting.size === 0) setImmediate(() => this.#end());
+    this.#waiting.add(writer);
   }
 
-  #flush(): void {
-    const corked = this.#corked;
-    this.#corked = new Set();
-    for (const socket of corked) socket.uncork();
+  #end(): void {
+    const waiting = this.#waiting;
+    this.#waiting = new Set();
+    for (const writer of waiting) writer.endTurn();
   }
 }
