@@ -6,6 +6,7 @@ import { measure } from "./measure.ts";
 import { type BenchOptions, parseOptions, USAGE } from "./options.ts";
 import { table } from "./report.ts";
 import type { ServerKind } from "./servers.ts";
+import { soak } from "./soak.ts";
 import { leastDisturbed, summarise } from "./summary.ts";
 import type { Workload } from "./workloads.ts";
 
@@ -23,6 +24,10 @@ export async function main(args: readonly string[]): Promise<number> {
   if (options === undefined) {
     process.stdout.write(`${USAGE}\n`);
     return 0;
+  }
+  if (options.soakMinutes !== undefined) {
+    process.stdout.write(`${machine()}\n\n`);
+    return await soak(options.soakMinutes, (line) => void process.stdout.write(`${line}\n`));
   }
   const servers = await installed(options.servers);
   process.stdout.write(`${heading(options, servers)}\n`);
@@ -78,9 +83,13 @@ async function runWorkload(
 function heading({ runs, secs, isQuick }: BenchOptions, servers: ReadonlyMap<ServerKind, string>): string {
   const versions = [...servers].map(([{ name }, version]) => `${name} (${version})`).join(", ");
   return [
-    `${cpus().length} × ${cpus()[0]?.model.trim()}, ${type()} ${release()}, loopback`,
+    machine(),
     versions,
     `medians of ${runs} alternating run${runs === 1 ? "" : "s"} of ${secs} s${isQuick ? "; a smoke run: these figures mean nothing" : ""}`,
     "",
   ].join("\n");
+}
+
+function machine(): string {
+  return `${cpus().length} × ${cpus()[0]?.model.trim()}, ${type()} ${release()}, loopback`;
 }

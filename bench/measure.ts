@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { run } from "../test/e2e/support/child-process.ts";
 import type { RunResult } from "./generator/result.ts";
 import type { BenchOptions } from "./options.ts";
-import { type ServerKind, USER } from "./servers.ts";
+import { type RunningServer, type ServerKind, USER } from "./servers.ts";
 import type { Workload } from "./workloads.ts";
 
 /** Compiled by scripts/bench.mjs. */
@@ -20,22 +20,35 @@ export async function measure(
 ): Promise<RunResult> {
   const server = await kind.start();
   try {
-    const { secs, warm, settle } = options;
-    const { mode, allocs, size, pps } = workload;
-    const flags = { mode, allocs, pps, secs, warm, settle, ...(size > 0 && { size }) };
-    const { code, output } = await run(
-      [
-        ...[process.execPath, GENERATOR, "--server", `127.0.0.1:${server.port}`],
-        ...["--user", USER.name, "--pass", USER.password],
-        ...Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, String(value)]),
-        ...(kind.onlyIndications ? ["--indications"] : []),
-        ...(existsSync(`/proc/${server.pid}/task`) ? ["--pid", String(server.pid)] : []),
-      ],
-      { withinMs: (secs + warm + settle) * 1000 + SETUP_MS },
-    );
-    if (code !== 0) throw new Error(`${kind.name}, ${workload.title}: the generator failed\n${output}`);
-    return JSON.parse(output) as RunResult;
+    return await generate(server, workload, { ...options, onlyIndications: kind.onlyIndications });
+  } catch (error) {
+    throw new Error(`${kind.name}, ${workload.title}: ${(error as Error).message}`, { cause: error });
   } finally {
     await server.stop();
   }
+}
+
+export type GeneratorTimes = Pick<BenchOptions, "secs" | "warm" | "settle"> & {
+  readonly onlyIndications?: boolean;
+};
+
+/** The generator, once, against a server that runs. Rejects when it cannot do what it should. */
+export async function generate(
+  { port, pid }: Pick<RunningServer, "port" | "pid">,
+  { mode, allocs, size, pps }: Pick<Workload, "mode" | "allocs" | "size" | "pps">,
+  { secs, warm, settle, onlyIndications = false }: GeneratorTimes,
+): Promise<RunResult> {
+  const flags = { mode, allocs, pps, secs, warm, settle, ...(size > 0 && { size }) };
+  const { code, output } = await run(
+    [
+      ...[process.execPath, GENERATOR, "--server", `127.0.0.1:${port}`],
+      ...["--user", USER.name, "--pass", USER.password],
+      ...Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, String(value)]),
+      ...(onlyIndications ? ["--indications"] : []),
+      ...(existsSync(`/proc/${pid}/task`) ? ["--pid", String(pid)] : []),
+    ],
+    { withinMs: (secs + warm + settle) * 1000 + SETUP_MS },
+  );
+  if (code !== 0) throw new Error(`the generator failed\n${output}`);
+  return JSON.parse(output) as RunResult;
 }

@@ -1,7 +1,7 @@
 /** The command line of `npm run bench`. */
 
 import { parseArgs } from "node:util";
-import { SERVERS, type ServerKind } from "./servers.ts";
+import { OTHER_SERVERS, SERVERS, type ServerKind } from "./servers.ts";
 import { GROWTH, QUICK, WORKLOADS, type Workload } from "./workloads.ts";
 
 export const USAGE = `Usage: npm run bench -- [options]
@@ -14,7 +14,10 @@ each in a process of its own and under the same load, and prints medians: CPU pe
   --tries N        a run during which others keep the machine busy is made again, up to N times in all (3)
   --only NAME      one of the workloads; may be repeated: ${WORKLOADS.map(({ name }) => name).join(" ")}
   --server NAME    one of the servers; may be repeated: ${SERVERS.map(({ name }) => `"${name}"`).join(" ")}
+                   or, which is left out otherwise, ${OTHER_SERVERS.map(({ name }) => `"${name}"`).join(" ")}
   --growth         1, 10, 100, 1,000 and 10,000 allocations in the place of the workloads
+  --soak           this server alone, for --minutes M (10) at 70 % of what saturates it: its memory over time, and how long
+                   joins take meanwhile and with the relay idle
   --quick          a smoke run of half a minute: its figures mean nothing
   --json           every single run, as JSON lines`;
 
@@ -27,6 +30,8 @@ export interface BenchOptions {
   readonly settle: number;
   readonly workloads: readonly Workload[];
   readonly servers: readonly ServerKind[];
+  /** Of the soak; undefined: there is none. */
+  readonly soakMinutes: number | undefined;
   readonly isQuick: boolean;
   readonly isJson: boolean;
 }
@@ -43,6 +48,8 @@ export function parseOptions(args: readonly string[]): BenchOptions | undefined 
       only: { type: "string", multiple: true, default: [] },
       server: { type: "string", multiple: true, default: [] },
       growth: { type: "boolean", default: false },
+      soak: { type: "boolean", default: false },
+      minutes: { type: "string", default: "10" },
       quick: { type: "boolean", default: false },
       json: { type: "boolean", default: false },
       help: { type: "boolean", short: "h", default: false },
@@ -57,7 +64,9 @@ export function parseOptions(args: readonly string[]): BenchOptions | undefined 
     tries: number("tries", values.tries ?? (isQuick ? "1" : "3"), 1, 100),
     settle: isQuick ? 0 : 1,
     workloads: pick("only", values.only, values.growth ? GROWTH : isQuick ? QUICK : WORKLOADS),
-    servers: pick("server", values.server, SERVERS),
+    servers:
+      values.server.length === 0 ? SERVERS : pick("server", values.server, [...SERVERS, ...OTHER_SERVERS]),
+    soakMinutes: values.soak ? number("minutes", values.minutes, 0.1, 240) : undefined,
     isQuick,
     isJson: values.json,
   };

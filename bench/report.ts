@@ -40,6 +40,7 @@ function loadColumns(unit: string): readonly Column[] {
       title: "÷ coturn",
       cell: (row, coturn) => ratio(row.cpuMicroseconds, coturn?.cpuMicroseconds),
     },
+    { title: "CPUs", cell: ({ serverShare }) => fixed(serverShare, 2) },
     { title: `${unit}s/s`, cell: ({ unitsPerSecond }) => Math.round(unitsPerSecond).toLocaleString("en") },
     { title: "p50 ms", cell: ({ p50Ms }) => p50Ms.toFixed(3) },
     { title: "p99 ms", cell: ({ p99Ms }) => p99Ms.toFixed(3) },

@@ -36,27 +36,43 @@ export const SERVERS: readonly ServerKind[] = [
     name: "turnpike batch",
     onlyIndications: false,
     version: turnpikeVersion,
-    start: () => startTurnpike("batch"),
+    start: () => startTurnpike("batch", 1),
   },
   {
     name: "turnpike dgram",
     onlyIndications: false,
     version: turnpikeVersion,
-    start: () => startTurnpike("dgram"),
+    start: () => startTurnpike("dgram", 1),
   },
   { name: "node-turn", onlyIndications: true, version: async () => "0.0.6", start: startNodeTurnServer },
   { name: COTURN, onlyIndications: false, version: coturnVersion, start: startCoturn },
+];
+
+/** Measured when they are named. */
+export const OTHER_SERVERS: readonly ServerKind[] = [
+  {
+    name: "turnpike batch, 2 workers",
+    onlyIndications: false,
+    version: turnpikeVersion,
+    start: () => startTurnpike("batch", 2),
+  },
 ];
 
 async function turnpikeVersion(): Promise<string> {
   return `on Node ${process.versions.node}`;
 }
 
+async function startTurnpike(engine: string, workers: number): Promise<RunningServer> {
+  const server = await startTurnpikeProcess(engine, workers);
+  return { port: server.ports.turn, pid: server.process.pid, stop: () => server.stop() };
+}
+
 /** The built product, as a user starts it. */
-async function startTurnpike(engine: string): Promise<RunningServer> {
-  const server = await TurnpikeProcess.start({
+export function startTurnpikeProcess(engine: string, workers: number): Promise<TurnpikeProcess> {
+  return TurnpikeProcess.start({
     flags: [
-      ...["--dev", "--host", HOST, "--udp-engine", engine, "--realm", REALM, "--log-level", "error"],
+      ...["--dev", "--host", HOST, "--udp-engine", engine, "--workers", String(workers)],
+      ...["--realm", REALM, "--log-level", "error"],
       ...["--user", `${USER.name}:${USER.password}`, "--shutdown-seconds", "0"],
       ...[
         "--max-allocations",
@@ -68,7 +84,6 @@ async function startTurnpike(engine: string): Promise<RunningServer> {
       ],
     ],
   });
-  return { port: server.ports.turn, pid: server.process.pid, stop: () => server.stop() };
 }
 
 async function startNodeTurnServer(): Promise<RunningServer> {

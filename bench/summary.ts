@@ -21,6 +21,8 @@ export interface Summary {
   readonly kbPerAllocation: number | undefined;
   readonly kbAfter: number | undefined;
   readonly generatorMicroseconds: number;
+  /** Processors that the server had, of those that were there. */
+  readonly serverShare: number;
   /** Of all runs together. */
   readonly lossPercent: number;
   readonly bad: number;
@@ -48,6 +50,7 @@ export function summarise(server: string, results: readonly RunResult[]): Summar
     p99Ms: middle((result) => result.p99Ms),
     kbPerAllocation: isHold ? middle((result) => result.kbPerAllocation ?? 0) : undefined,
     kbAfter: isHold ? middle(kbAfter) : undefined,
+    serverShare: middle((result) => result.serverShare),
     generatorMicroseconds: middle((result) => result.generatorMicrosecondsPerUnit),
     lossPercent: sent === 0 ? 0 : (100 * (sent - sum(({ units }) => units))) / sent,
     bad: sum((result) => result.bad),

@@ -25,6 +25,18 @@ describe("the bench", () => {
     }
   });
 
+  test("soaks: finds what saturates the server, and has its memory and its joins minute by minute", async () => {
+    const { code, output } = await run([process.execPath, SCRIPT, "--soak", "--minutes", "0.1"], {
+      withinMs: 110_000,
+    });
+    expect(code, output).toBe(0);
+    expect(output).toMatch(/^relay idle: \d+ joins, 0 failed/m);
+    expect(output).toMatch(/^saturated by 100 allocations/m);
+    expect(output).toMatch(/^\| 1 \| [\d,]+ \|/m);
+    expect(output).toMatch(/^resident memory, later half/m);
+    expect(output).toMatch(/^p99 of a join/m);
+  });
+
   test("says what it does not understand, and ends with the code for that", async () => {
     const { code, output } = await run([process.execPath, SCRIPT, "--only", "nothing"]);
     expect(code).toBe(64);

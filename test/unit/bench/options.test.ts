@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { parseOptions as parseGenerator, UsageError } from "../../../bench/generator/options.ts";
 import { parseOptions } from "../../../bench/options.ts";
-import { SERVERS } from "../../../bench/servers.ts";
+import { OTHER_SERVERS, SERVERS } from "../../../bench/servers.ts";
 import { GROWTH, QUICK, WORKLOADS } from "../../../bench/workloads.ts";
 
 describe("the command line of the bench", () => {
@@ -10,6 +10,17 @@ describe("the command line of the bench", () => {
     expect(parseOptions(["--growth"])?.workloads).toEqual(GROWTH);
     expect(parseOptions(["--quick"])?.workloads).toEqual(QUICK);
     expect(parseOptions(["--help"])).toBeUndefined();
+  });
+
+  test("the soak has ten minutes unless told otherwise", () => {
+    expect(parseOptions([])?.soakMinutes).toBeUndefined();
+    expect(parseOptions(["--soak"])?.soakMinutes).toBe(10);
+    expect(parseOptions(["--soak", "--minutes", "0.5"])?.soakMinutes).toBe(0.5);
+  });
+
+  test("a server of two workers is measured when it is named", () => {
+    const [two] = OTHER_SERVERS;
+    expect(parseOptions(["--server", two?.name ?? ""])?.servers).toEqual([two]);
   });
 
   test("takes runs, seconds, workloads and servers", () => {
@@ -36,6 +47,8 @@ describe("the command line of the bench", () => {
     [["--secs", ""], "--secs"],
     [["--only", "nothing"], "--only: nothing"],
     [["--server", "nginx"], "--server: nginx"],
+    [["--soak", "--minutes", "0"], "--minutes"],
+    [["--soak", "--minutes", "1000"], "--minutes"],
     [["--fast"], "--fast"],
   ])("%j is refused by name", (args, message) => {
     expect(() => parseOptions(args)).toThrow(message);

@@ -48,20 +48,20 @@ describe("the table of a workload", () => {
     const ours = [6, 2, 4].map((cpu) => ({ ...RUN, serverMicrosecondsPerUnit: cpu }));
     const rows = [summarise("turnpike batch", ours), summarise("coturn", [RUN, RUN])];
     const [head, first, second] = cellsOf(table(workload("one"), rows));
-    expect(head?.slice(0, 4)).toEqual(["server", "CPU µs/packet", "÷ coturn", "packets/s"]);
-    expect(first?.slice(0, 4)).toEqual(["turnpike batch", "4.00", "0.50", "500"]);
-    expect(second?.slice(0, 4)).toEqual(["coturn", "8.00", "1.00", "500"]);
+    expect(head?.slice(0, 5)).toEqual(["server", "CPU µs/packet", "÷ coturn", "CPUs", "packets/s"]);
+    expect(first?.slice(0, 5)).toEqual(["turnpike batch", "4.00", "0.50", "1.00", "500"]);
+    expect(second?.slice(0, 5)).toEqual(["coturn", "8.00", "1.00", "1.00", "500"]);
   });
 
   test("has no ratio where coturn is not installed, and no CPU where it cannot be measured", () => {
     const unknown = { ...RUN, serverMicrosecondsPerUnit: undefined };
     const [, row] = cellsOf(table(workload("one"), [summarise("turnpike dgram", [unknown])]));
-    expect(row?.slice(0, 4)).toEqual(["turnpike dgram", "–", "–", "500"]);
+    expect(row?.slice(0, 5)).toEqual(["turnpike dgram", "–", "–", "1.00", "500"]);
   });
 
   test("counts the losses of all runs", () => {
     const [, row] = cellsOf(table(workload("one"), [summarise("coturn", [RUN, { ...RUN, units: 990 }])]));
-    expect(row?.[6]).toBe("0.500");
+    expect(row?.[7]).toBe("0.500");
   });
 
   test("says in how many runs the generator or others were in the way", () => {
