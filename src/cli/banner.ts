@@ -59,6 +59,8 @@ function addressLines({ config, addresses, udpEngine }: BannerFacts): [string, s
   }
   if (udpEngine !== undefined && config.turnUrls.length === 0)
     lines.push(["UDP engine", `${udpEngine.name}: ${udpEngine.why}`]);
+  if (config.redis !== undefined)
+    lines.push(["rooms", `shared with other nodes over ${new URL(config.redis).host}`]);
   lines.push(
     ...addresses.admin.map((one): [string, string] => ["admin", `http://${authority(one)}/metrics`]),
   );

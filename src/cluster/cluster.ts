@@ -16,7 +16,7 @@ import type {
 import type { RoomQuestion } from "../signaling/room-control.ts";
 import { RedisConnections } from "./redis.ts";
 import { type Beat, RoomIndex } from "./room-index.ts";
-import { Switchboard } from "./switchboard.ts";
+import { type PeerEnd, Switchboard } from "./switchboard.ts";
 
 /** The rooms of this node. */
 export interface ClusterHub {
@@ -33,6 +33,8 @@ export interface ClusterEvents {
   /** Told once for each time that it is away. */
   redisFailed(error: Error): void;
   nodesChanged(nodes: number): void;
+  /** Clients here whose rooms are there have lost their sockets, and the other way round. */
+  peerEnded(node: string, why: PeerEnd): void;
   roomAbandoned(): void;
   failed(error: unknown): void;
 }
@@ -55,6 +57,10 @@ interface NodeInfo {
 
 const BEATS_PER_LEASE = 5;
 const TICK_MS = 200;
+/** A node that came while a beat was on its way is not in its answer. */
+const LONGEST_BEAT_MS = 1000;
+/** Tokens of nodes that nobody knows are looked up with a beat, which costs Redis something. */
+const LEAST_BEAT_INTERVAL_MS = 50;
 /** For what was said last; a Redis that is away is not waited for. */
 const FAREWELL_MS = 1000;
 const ID_BYTES = 9;
@@ -68,6 +74,7 @@ export class Cluster implements RoomDirectory {
   readonly #switchboard: Switchboard;
   readonly #timers: NodeJS.Timeout[] = [];
   #nodes: ReadonlyMap<string, NodeInfo> = new Map();
+  #beatenAtMs = Number.NEGATIVE_INFINITY;
   #beating: Promise<void> | undefined;
   #isWoken = false;
   #isLeaving = false;
@@ -111,7 +118,8 @@ export class Cluster implements RoomDirectory {
       wakeSoon: () => this.#wakeSoon(),
       receiveGuest: (link, entry) => hub().receive(link, entry),
       answer: (question) => hub().answer(question),
-      failed: events.failed,
+      peerEnded: (node, why) => events.peerEnded(node, why),
+      failed: (error) => events.failed(error),
     });
     this.#every(nodeTimeoutMs / BEATS_PER_LEASE, () => this.#beat());
     this.#every(TICK_MS, () => this.#switchboard.tick());
@@ -138,7 +146,8 @@ export class Cluster implements RoomDirectory {
   async locateToken(resumeToken: string): Promise<Place> {
     const node = resumeToken.split(".")[0] ?? "";
     // One that has come since the last beat is heard of in the next.
-    if (!this.#nodes.has(node)) await this.#beat();
+    const isFresh = this.#options.now() < this.#beatenAtMs + LEAST_BEAT_INTERVAL_MS;
+    if (!this.#nodes.has(node) && !isFresh) await this.#beat();
     const isThere = this.#nodes.has(node);
     if (isThere ? !this.#redis.isReady : !this.isReady) return { kind: "unavailable" };
     return isThere ? { kind: "elsewhere", node } : { kind: "nowhere" };
@@ -180,6 +189,7 @@ export class Cluster implements RoomDirectory {
 
   /** Asks the node where the room lives. Undefined: nobody can say. */
   async answer(question: RoomQuestion): Promise<unknown> {
+    if (this.#hub().hasRoom(question.room)) return this.#hub().answer(question);
     const place = await this.#index.locate(question.room, false);
     if (place.kind === "elsewhere") return this.#switchboard.ask(place.node, question);
     return place.kind === "unavailable" ? undefined : this.#hub().answer(question);
@@ -192,7 +202,7 @@ export class Cluster implements RoomDirectory {
       await new Promise((resolve) => setTimeout(resolve, 10));
     for (const timer of this.#timers) clearInterval(timer);
     await this.#index.leave().catch(() => undefined);
-    this.#redis.close();
+    await this.#redis.close();
   }
 
   // ---- what happens
@@ -235,11 +245,12 @@ export class Cluster implements RoomDirectory {
 
   #beaten({ nodes, isSettling }: Beat): void {
     this.#isFailureTold = false;
+    this.#beatenAtMs = this.#options.now();
     const before = this.#nodes.size;
     const told = new Map([...nodes].map(([node, info]) => [node, readInfo(info)]));
     // An index that has begun anew may not know them all yet.
     this.#nodes = isSettling ? new Map([...this.#nodes, ...told]) : told;
-    if (!isSettling) this.#switchboard.keepOnly(new Set(told.keys()), this.#options.nodeTimeoutMs);
+    if (!isSettling) this.#switchboard.keepOnly(new Set(told.keys()), LONGEST_BEAT_MS);
     if (this.#nodes.size !== before) this.#options.events.nodesChanged(this.#nodes.size);
   }
 

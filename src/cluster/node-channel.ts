@@ -89,7 +89,7 @@ export class NodeChannel {
   /** When the other side was heard last. */
   heardAtMs: number;
 
-  constructor(ports: ChannelPorts, limits: ChannelLimits = CHANNEL_LIMITS) {
+  constructor(ports: ChannelPorts, limits: ChannelLimits) {
     this.#ports = ports;
     this.#limits = limits;
     this.#resendMs = limits.firstResendMs;

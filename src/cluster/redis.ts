@@ -28,6 +28,8 @@ export interface RedisSettings {
 const COMMAND_TIMEOUT_MS = 1000;
 const CONNECT_TIMEOUT_MS = 2000;
 const FIRST_RECONNECT_MS = 50;
+/** Until a connection that was ended in order is cut. */
+const DISCONNECT_TIMEOUT_MS = 250;
 const ECHO = "";
 
 export class RedisConnections {
@@ -39,6 +41,7 @@ export class RedisConnections {
   #unheardEchoes = 0;
   #isSubscribed = false;
   #isReady = false;
+  #isClosed = false;
 
   constructor(settings: RedisSettings, events: RedisEvents) {
     const { url, channel } = settings;
@@ -79,14 +82,11 @@ export class RedisConnections {
     this.#subscriber.disconnect(true);
   }
 
-  close(): void {
+  /** Resolves when both are closed. */
+  async close(): Promise<void> {
     this.#isReady = false;
-    for (const connection of [this.#commands, this.#subscriber]) {
-      connection.removeAllListeners();
-      // Without a listener an error that comes after the end would end the process.
-      connection.on("error", () => undefined);
-      connection.disconnect();
-    }
+    this.#isClosed = true;
+    await Promise.all([this.#commands, this.#subscriber].map(disconnect));
   }
 
   #heard(text: string): void {
@@ -97,7 +97,9 @@ export class RedisConnections {
   #watch(connection: Redis): void {
     connection.on("ready", () => this.#look());
     connection.on("close", () => this.#look());
-    connection.on("error", (error: Error) => this.#events.failed(withoutSecrets(error)));
+    connection.on("error", (error: Error) => {
+      if (!this.#isClosed) this.#events.failed(withoutSecrets(error));
+    });
   }
 
   #subscribe(): void {
@@ -113,7 +115,7 @@ export class RedisConnections {
   #look(): void {
     if (this.#subscriber.status !== "ready") this.#isSubscribed = false;
     const isReady = this.#isSubscribed && this.#commands.status === "ready";
-    if (isReady === this.#isReady) return;
+    if (isReady === this.#isReady || this.#isClosed) return;
     this.#isReady = isReady;
     if (isReady) this.#events.ready();
     else this.#events.lost();
@@ -129,12 +131,28 @@ function optionsFor({ silentMs, maxReconnectMs }: RedisSettings): Omit<RedisOpti
     maxRetriesPerRequest: 0,
     commandTimeout: COMMAND_TIMEOUT_MS,
     connectTimeout: CONNECT_TIMEOUT_MS,
+    disconnectTimeout: DISCONNECT_TIMEOUT_MS,
     socketTimeout: silentMs,
     retryStrategy: (times) => Math.min(FIRST_RECONNECT_MS * 2 ** Math.min(times - 1, 10), maxReconnectMs),
   };
 }
 
+async function disconnect(connection: Redis): Promise<void> {
+  if (connection.status === "end") return;
+  const ended = new Promise<void>((resolve) => {
+    // Between two attempts nothing ends, but ioredis waits for it as long.
+    const timer = setTimeout(resolve, DISCONNECT_TIMEOUT_MS + 1);
+    connection.once("end", () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+  connection.disconnect();
+  await ended;
+}
+
 /** What ioredis throws carries the command, and with it the password. */
-function withoutSecrets({ message, name }: Error): Error {
-  return new Error(`${name}: ${message}`);
+function withoutSecrets({ name, message, code }: NodeJS.ErrnoException): Error {
+  // An error about several addresses has no message of its own.
+  return new Error(`${name}: ${message === "" ? (code ?? "no connection") : message}`);
 }

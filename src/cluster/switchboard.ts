@@ -6,7 +6,13 @@
 import type { Entry, Passage, PassageClient } from "../signaling/directory.ts";
 import type { RoomQuestion } from "../signaling/room-control.ts";
 import { Guests, type ReceiveGuest } from "./guests.ts";
-import { type Frame, NodeChannel, type Operation } from "./node-channel.ts";
+import {
+  CHANNEL_LIMITS,
+  type ChannelLimits,
+  type Frame,
+  NodeChannel,
+  type Operation,
+} from "./node-channel.ts";
 import { Passages } from "./passages.ts";
 import { Questions } from "./questions.ts";
 
@@ -20,8 +26,15 @@ export interface SwitchboardPorts {
   readonly receiveGuest: ReceiveGuest;
   /** A question of another node about a room that lives here. */
   answer(question: RoomQuestion): unknown;
+  /** All that was between this node and that one is over: guests, passages, questions. */
+  peerEnded(node: string, why: PeerEnd): void;
   failed(error: unknown): void;
+  /** Default: CHANNEL_LIMITS. */
+  readonly channelLimits?: ChannelLimits;
 }
+
+/** Gone from the index; what waited for it was too much; or it has begun anew. */
+export type PeerEnd = "gone" | "overflow" | "reset";
 
 /** A frame of a channel, or the tag of a life that its receiver should end; after the sender's id. */
 type BusMessage = readonly ["frame", string, Frame] | readonly ["reset", string, string];
@@ -32,32 +45,42 @@ class Peer {
   readonly guests: Guests;
   readonly questions: Questions;
 
-  constructor(ports: SwitchboardPorts, publish: (frame: string) => void) {
-    this.channel = new NodeChannel({
-      now: ports.now,
-      publish,
-      wake: ports.wakeSoon,
-      received: (operation) => this.#received(operation, ports),
-      ended: () => this.end(),
-    });
+  readonly #node: string;
+  readonly #ports: SwitchboardPorts;
+
+  constructor(node: string, ports: SwitchboardPorts, publish: (frame: string) => void) {
+    this.#node = node;
+    this.#ports = ports;
+    this.channel = new NodeChannel(
+      {
+        now: ports.now,
+        publish,
+        wake: ports.wakeSoon,
+        received: (operation) => this.#received(operation),
+        ended: (why) => this.end(why),
+      },
+      ports.channelLimits ?? CHANNEL_LIMITS,
+    );
     this.passages = new Passages(this.channel, ports.now);
     this.guests = new Guests(this.channel, ports.receiveGuest);
     this.questions = new Questions(this.channel, ports.now, ports.answer);
   }
 
-  end(): void {
+  end(why: PeerEnd): void {
+    this.#ports.peerEnded(this.#node, why);
     this.passages.endAll();
     this.guests.endAll();
     this.questions.endAll();
   }
 
   /** What fails in one message is no reason to miss the next. */
-  #received(operation: Operation, ports: SwitchboardPorts): void {
+  #received(operation: Operation): void {
     try {
       const isKnown = [this.passages, this.guests, this.questions].some((part) => part.receive(operation));
-      if (!isKnown) ports.failed(new Error(`another node says "${String(operation[0])}": is it newer?`));
+      if (!isKnown)
+        this.#ports.failed(new Error(`another node says "${String(operation[0])}": is it newer?`));
     } catch (error) {
-      ports.failed(error);
+      this.#ports.failed(error);
     }
   }
 }
@@ -122,12 +145,12 @@ export class Switchboard {
     for (const { channel } of this.#peers.values()) channel.resend();
   }
 
-  /** These nodes live; others that have not been heard for so long are gone. */
-  keepOnly(nodes: ReadonlySet<string>, silentMs: number): void {
+  /** These nodes live; others are gone, unless they were heard since somebody began to count them. */
+  keepOnly(nodes: ReadonlySet<string>, countingMs: number): void {
     for (const [node, peer] of this.#peers) {
-      if (nodes.has(node) || this.#ports.now() < peer.channel.heardAtMs + silentMs) continue;
+      if (nodes.has(node) || this.#ports.now() < peer.channel.heardAtMs + countingMs) continue;
       this.#peers.delete(node);
-      peer.end();
+      peer.end("gone");
     }
   }
 
@@ -142,7 +165,7 @@ export class Switchboard {
     let peer = this.#peers.get(node);
     if (peer === undefined) {
       const head = `["frame",${JSON.stringify(this.#nodeId)},`;
-      peer = new Peer(this.#ports, (frame) => this.#ports.publish(node, `${head}${frame}]`));
+      peer = new Peer(node, this.#ports, (frame) => this.#ports.publish(node, `${head}${frame}]`));
       this.#peers.set(node, peer);
     }
     return peer;

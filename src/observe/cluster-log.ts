@@ -10,6 +10,7 @@ export function createClusterLog(logger: Logger): ClusterEvents {
     redisFailed: (error) =>
       logger.warn({ problem: error.message }, "Redis cannot be used; it is tried again"),
     nodesChanged: (nodes) => logger.info({ nodes }, "the number of nodes has changed"),
+    peerEnded: (node, why) => logger.warn({ node, why }, "another node is gone, or has begun anew"),
     roomAbandoned: () =>
       logger.warn(
         {},

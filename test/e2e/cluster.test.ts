@@ -8,6 +8,7 @@ import { eventually } from "./support/eventually.ts";
 import { isMissing } from "./support/requirements.ts";
 
 const RACES = 1000;
+const CREATIONS = 200;
 
 describe.skipIf(isMissing("redis-server"))("two nodes and a Redis", () => {
   let lab: ClusterLab;
@@ -58,6 +59,16 @@ describe.skipIf(isMissing("redis-server"))("two nodes and a Redis", () => {
       await answerTo(racers[first] as SignalingClient, "leave");
     }
   }, 120_000);
+
+  test(`a room is made once, in ${CREATIONS} races of creates from two nodes`, async () => {
+    const racers = [await lab.client(east), await lab.client(west)];
+    for (let race = 0; race < CREATIONS; race++) {
+      const answers = await Promise.all(racers.map((racer) => answerTo(racer, "create", `made ${race}`)));
+      expect(answers.map(({ type, code }) => code ?? type).sort()).toEqual(["joined", "room-exists"]);
+      const first = answers.findIndex(({ type }) => type === "joined");
+      await answerTo(racers[first] as SignalingClient, "leave");
+    }
+  });
 
   test("an operator asks either node", async () => {
     const { room, ofAnn, ofBob, bob } = await pair();

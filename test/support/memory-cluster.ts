@@ -1,5 +1,6 @@
 /** Nodes in one process: hubs and switchboards as they are, a bus and an index in memory, and a clock that the test moves. */
 
+import { CHANNEL_LIMITS } from "../../src/cluster/node-channel.ts";
 import { Switchboard } from "../../src/cluster/switchboard.ts";
 import type { Place, RoomDirectory } from "../../src/signaling/directory.ts";
 import { Hub, type HubOptions } from "../../src/signaling/hub.ts";
@@ -17,6 +18,9 @@ export class MemoryCluster {
   readonly homes = new Map<string, string>();
   readonly nodes = new Map<string, MemoryNode>();
   readonly failures: unknown[] = [];
+  /** Which node has lost which, and why. */
+  readonly ended: string[] = [];
+  readonly channelLimits = { ...CHANNEL_LIMITS };
   /** False: nothing arrives, and no room can be looked up. */
   isUp = true;
   /** Says of each message whether it is lost. */
@@ -83,7 +87,9 @@ export class MemoryNode implements RoomDirectory {
       },
       receiveGuest: (link, entry) => this.hub.receive(link, entry),
       answer: ({ room }) => this.hub.members(room),
+      peerEnded: (node, why) => cluster.ended.push(`${id} ${node} ${why}`),
       failed: (error) => cluster.failures.push(error),
+      channelLimits: cluster.channelLimits,
     });
     this.hub = new Hub(
       { ...OPTIONS, ...options },

@@ -85,6 +85,18 @@ describe("the folders of src import only what the design lets them", () => {
   });
 });
 
+test("several nodes, and ioredis with them, are loaded only where they are wanted", () => {
+  const loads = ROOT_FILES.filter((path) => {
+    const imports = readImports(readFileSync(new URL(path, SRC), "utf8"));
+    return imports.some(({ specifier, typeOnly }) => specifier.startsWith("./cluster/") && !typeOnly);
+  });
+  expect(loads).toEqual(["join-cluster.ts"]);
+  const source = readFileSync(new URL("join-cluster.ts", SRC), "utf8");
+  expect(source).toMatch(
+    /if \(redis === undefined\) return undefined;\n.*await import\("\.\/cluster\/cluster\.ts"\)/,
+  );
+});
+
 describe("the check finds", () => {
   function check(path: string, source: string): string[] {
     return checkFile(path, source, RULES);

@@ -3,6 +3,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { SeededRandom } from "../../support/seeded-random.ts";
 import { freePort } from "./free-port.ts";
+import { RedisLine } from "./redis-line.ts";
 import { RedisProcess } from "./redis-process.ts";
 import { type Ports, TurnpikeProcess } from "./turnpike-process.ts";
 
@@ -14,6 +15,8 @@ const LONGEST_MS = 2500;
 
 interface Node {
   readonly ports: Ports;
+  readonly line: RedisLine;
+  isCutOff: boolean;
   /** Undefined while it is dead. */
   process: TurnpikeProcess | undefined;
 }
@@ -31,12 +34,13 @@ export class ChaosSite {
   }
 
   static async start(random: SeededRandom): Promise<ChaosSite> {
-    const ports = async () => ({ http: await freePort(), turn: await freePort(), admin: await freePort() });
-    const nodes: Node[] = [
-      { ports: await ports(), process: undefined },
-      { ports: await ports(), process: undefined },
-    ];
-    const site = new ChaosSite(await RedisProcess.start(), nodes, random);
+    const redis = await RedisProcess.start();
+    const node = async () => {
+      const ports = { http: await freePort(), turn: await freePort(), admin: await freePort() };
+      return { ports, line: await RedisLine.to(redis), isCutOff: false, process: undefined };
+    };
+    const nodes: Node[] = [await node(), await node()];
+    const site = new ChaosSite(redis, nodes, random);
     await Promise.all(nodes.map((node) => site.#revive(node)));
     return site;
   }
@@ -49,6 +53,7 @@ export class ChaosSite {
   /** Something happens, in words; what is away comes back by itself, at the latest when `well` says so. */
   readonly happenings: readonly (() => Promise<string>)[] = [
     () => this.#kill(),
+    () => this.#cutOff(),
     () =>
       this.#withRedis(
         "stopped",
@@ -71,6 +76,7 @@ export class ChaosSite {
 
   async stop(): Promise<void> {
     await Promise.all(this.nodes.map(({ process }) => process?.process.stop(0)));
+    await Promise.all(this.nodes.map(({ line }) => line.close()));
     await this.redis.stop();
   }
 
@@ -88,6 +94,17 @@ export class ChaosSite {
     return `node ${this.nodes.indexOf(node)} was killed`;
   }
 
+  async #cutOff(): Promise<string> {
+    const node = this.#random.pick(this.nodes);
+    if (node.isCutOff) return "nothing: that node is cut off already";
+    node.isCutOff = true;
+    node.line.cut();
+    await this.#wait();
+    node.line.mend();
+    node.isCutOff = false;
+    return `node ${this.nodes.indexOf(node)} was cut off from Redis`;
+  }
+
   async #withRedis(what: string, begin: () => unknown, end: () => unknown): Promise<string> {
     if (!this.#isRedisWell) return "nothing: Redis is unwell already";
     this.#isRedisWell = false;
@@ -99,7 +116,7 @@ export class ChaosSite {
   }
 
   async #revive(node: Node): Promise<void> {
-    const env = { ...process.env, TURNPIKE_REDIS: this.redis.url, TURNPIKE_SEED: "" };
+    const env = { ...process.env, TURNPIKE_REDIS: node.line.url, TURNPIKE_SEED: "" };
     const { ports } = node;
     // Ready for it is alive: /readyz waits for Redis, which may be away.
     node.process = await TurnpikeProcess.start({ ports, env, flags: [...FLAGS, ...TIMES] });

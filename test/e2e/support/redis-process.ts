@@ -5,18 +5,25 @@ import { TestProcess } from "./child-process.ts";
 import { eventually } from "./eventually.ts";
 import { freePort } from "./free-port.ts";
 
+export interface RedisOptions {
+  readonly password?: string;
+  readonly flags?: readonly string[];
+}
+
 export class RedisProcess {
   readonly port: number;
   readonly #password: string | undefined;
+  readonly #flags: readonly string[];
   #process: TestProcess | undefined;
 
-  private constructor(port: number, password: string | undefined) {
+  private constructor(port: number, { password, flags = [] }: RedisOptions) {
     this.port = port;
     this.#password = password;
+    this.#flags = flags;
   }
 
-  static async start(options: { readonly password?: string } = {}): Promise<RedisProcess> {
-    const redis = new RedisProcess(await freePort(), options.password);
+  static async start(options: RedisOptions = {}): Promise<RedisProcess> {
+    const redis = new RedisProcess(await freePort(), options);
     await redis.startAgain();
     return redis;
   }
@@ -28,7 +35,7 @@ export class RedisProcess {
   async startAgain(): Promise<void> {
     const password = this.#password === undefined ? [] : ["--requirepass", this.#password];
     const where = ["--port", String(this.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
-    this.#process = TestProcess.start(["redis-server", ...where, ...password]);
+    this.#process = TestProcess.start(["redis-server", ...where, ...password, ...this.#flags]);
     await eventually(
       "Redis being ready",
       () => this.#ask("PING").catch(() => ""),

@@ -153,6 +153,12 @@ test("with the relays of others, what is lost is told beside them", () => {
   ]);
 });
 
+test("what rooms are shared over is told without its password", () => {
+  const { where } = banner({ secrets: [SECRET], redis: "redis://:hunter2@redis.example:6379/3" });
+  expect(where).toContain("rooms shared with other nodes over redis.example:6379");
+  expect(where.join()).not.toContain("hunter2");
+});
+
 describe("secrets and switches", () => {
   test("--dev is told of", () => {
     expect(banner({ secrets: [SECRET], dev: true }).missing.at(-1)).toMatch(/^--dev is on/);

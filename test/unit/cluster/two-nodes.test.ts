@@ -316,6 +316,21 @@ describe("while the bus is away", () => {
     expect(bob.news()).toHaveLength(10);
   });
 
+  test("where more waits for a node than may, both begin anew: nothing is half alive", async () => {
+    cluster.channelLimits.maxWaitingBytes = 20_000;
+    const { ann, bob } = await pair();
+    cluster.isUp = false;
+    for (let data = 0; data < 10; data++) bob.say({ type: "message", data: "x".repeat(3000) });
+    cluster.isUp = true;
+    await cluster.pass(5);
+    expect(cluster.ended).toEqual(["west east overflow", "east west reset"]);
+    expect(bob.link.closedWith?.code).toBe(1012);
+    expect(ann.news()).toMatchObject([{ type: "peer-away" }]);
+    expect(east.hub.guestCount).toBe(0);
+    await cluster.pass(15);
+    expect(await join(west.client())).toMatchObject({ created: false });
+  });
+
   test("a client that says more than may wait is closed, with 1013", async () => {
     await join(east.client());
     const bob = cluster.node("patient", { heartbeatSeconds: 3600 }).client();
