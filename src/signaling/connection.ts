@@ -14,8 +14,8 @@
  */
 
 import { addressKey } from "./address-counts.ts";
-import { dismiss, seatLost } from "./departures.ts";
-import type { Guest, GuestLink, HandedBack, Passage } from "./directory.ts";
+import { seatLost } from "./departures.ts";
+import type { Entry, HandedBack, Passage } from "./directory.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { type HubState, settle } from "./hub-state.ts";
 import { Intake } from "./intake.ts";
@@ -35,62 +35,64 @@ type Phase =
   | { readonly kind: "elsewhere"; readonly passage: Passage }
   | { readonly kind: "closed" };
 
-/** Of a connection whose socket is at another node. */
-export interface GuestOptions {
-  readonly link: GuestLink;
-  readonly lastSeq: number;
-  readonly lastRef: number;
-  readonly hops: number;
-}
+/** What a connection has behind it that was at another node before. */
+export type Past = Pick<Entry, "lastSeq" | "hops"> & { readonly lastRef: number };
+
+const NO_PAST: Past = { lastSeq: 0, lastRef: -1, hops: 0 };
 
 /** RFC 6455's registry: "Try Again Later". */
 const CLOSE_TRY_AGAIN_LATER = 1013;
 
-export class ClientConnection implements Connection, SeatConnection, Guest {
+export class ClientConnection implements Connection, SeatConnection {
   readonly info: ConnectionInfo;
   /** Nodes that it has passed; 0: the socket is here. */
   readonly hops: number;
-  readonly #state: HubState;
+  protected readonly state: HubState;
   readonly #link: SignalingLink;
   /** Undefined: not counted. */
   readonly #countedFor: string | undefined;
   readonly #intake: Intake;
   readonly #waiting: WaitingFrames;
-  /** Undefined for a guest: its node looks after its socket. */
-  readonly #heartbeat: Heartbeat | undefined;
-  /** Of a guest. */
-  readonly #guestLink: GuestLink | undefined;
-  /** Of a guest: it is neither let in nor refused yet. */
-  #isEntering: boolean;
+  readonly #heartbeat: Heartbeat;
   #phase: Phase;
   /** Of what was sent while there was no seat; a seat made on this connection goes on from here. */
-  #lastSeq = 0;
-  #lastRef = -1;
+  #lastSeq: number;
+  #lastRef: number;
   /** Sent in this phase. */
   #frames = 0;
   /** Found dead while sending: nothing more goes out, and `settle` will end it. */
   #dead = false;
 
-  constructor(state: HubState, link: SignalingLink, info: ConnectionInfo, guest?: GuestOptions) {
+  /** `isLimited` false: neither counted by address nor held to a rate. */
+  constructor(
+    state: HubState,
+    link: SignalingLink,
+    info: ConnectionInfo,
+    isLimited = !info.exemptFromLimits,
+    past = NO_PAST,
+  ) {
     const nowMs = state.ports.now();
     this.info = info;
-    this.#state = state;
+    this.state = state;
     this.#link = link;
-    this.hops = guest?.hops ?? 0;
-    this.#guestLink = guest?.link;
-    this.#isEntering = guest !== undefined;
-    this.#lastSeq = guest?.lastSeq ?? 0;
-    this.#lastRef = guest?.lastRef ?? -1;
-    // A guest is counted and limited where its socket is.
-    const isLimited = guest === undefined && !info.exemptFromLimits;
+    this.hops = past.hops;
+    this.#lastSeq = past.lastSeq;
+    this.#lastRef = past.lastRef;
     this.#countedFor = isLimited ? addressKey(info.address) : undefined;
     this.#intake = new Intake(state.options, isLimited, nowMs);
     this.#phase = { kind: "idle", sinceMs: nowMs };
     this.#waiting = new WaitingFrames(state.options.maxMessageBytes);
-    this.#heartbeat =
-      guest === undefined ? new Heartbeat(state.options.heartbeatSeconds * 1000, nowMs) : undefined;
-    (guest === undefined ? state.connections : state.guests).add(this);
+    this.#heartbeat = new Heartbeat(state.options.heartbeatSeconds * 1000, nowMs);
+    this.register();
     if (this.#countedFor !== undefined) state.connectionsPerAddress.add(this.#countedFor);
+  }
+
+  protected register(): void {
+    this.state.connections.add(this);
+  }
+
+  protected unregister(): void {
+    this.state.connections.delete(this);
   }
 
   get seat(): Seat | undefined {
@@ -112,33 +114,14 @@ export class ClientConnection implements Connection, SeatConnection, Guest {
   }
 
   receivePong(): void {
-    const mark = this.#heartbeat?.pong() ?? 0;
+    const mark = this.#heartbeat.pong();
     if (this.#phase.kind === "elsewhere") this.#phase.passage.arrived(mark);
     else if (this.#phase.kind === "seated") this.#confirm(this.#phase.seat, mark);
   }
 
   closed(): void {
-    this.#end();
-    settle(this.#state);
-  }
-
-  // ---- what the node tells that has the socket of a guest
-
-  tell(message: ServerMessageBody): void {
-    this.send(message);
-    settle(this.#state);
-  }
-
-  arrived(missing: number): void {
-    if (missing > this.#frames) return;
-    if (this.#phase.kind === "elsewhere") this.#phase.passage.arrived(this.#frames - missing);
-    else if (this.#phase.kind === "seated") this.#confirm(this.#phase.seat, this.lastSeq - missing);
-  }
-
-  abandon(): void {
-    const { seat } = this;
-    if (seat !== undefined) dismiss(this.#state, seat, "timeout");
-    this.closed();
+    this.end();
+    settle(this.state);
   }
 
   // ---- what the hub tells
@@ -146,13 +129,12 @@ export class ClientConnection implements Connection, SeatConnection, Guest {
   send(message: ServerMessageBody): void {
     if (this.#phase.kind === "seated") this.#phase.seat.send(message);
     else if (this.#phase.kind === "elsewhere") this.#phase.passage.tell(message);
-    else if (this.#isEntering) this.#refuseEntry(message);
     else this.sendFrame(numbered(JSON.stringify(message), ++this.#lastSeq));
   }
 
   /** The direct answer to a request that failed, or word of a message that could not be read. */
   fail(ref: number | undefined, code: ErrorCode, message: string): void {
-    this.#state.announce("requestFailed", code);
+    this.state.announce("requestFailed", code);
     this.send(ref === undefined ? { type: "error", code, message } : { type: "error", ref, code, message });
   }
 
@@ -164,12 +146,12 @@ export class ClientConnection implements Connection, SeatConnection, Guest {
   /** Sends one finished frame. A reader that is too slow, or a link that throws, is dead from here on. */
   sendFrame(frame: string, urgency?: Urgency): void {
     if (this.#phase.kind === "closed" || this.#dead) return;
-    if (this.#link.bufferedBytes > this.#state.options.maxBufferedBytes) return this.#markDead();
+    if (this.#link.bufferedBytes > this.state.options.maxBufferedBytes) return this.#markDead();
     this.#frames++;
     try {
       this.#link.send(frame, urgency);
     } catch (error) {
-      this.#state.announce("failed", error);
+      this.state.announce("failed", error);
       this.#markDead();
     }
   }
@@ -218,10 +200,11 @@ export class ClientConnection implements Connection, SeatConnection, Guest {
   #begin(phase: Extract<Phase, { kind: "seated" | "elsewhere" }>): void {
     this.#phase = phase;
     this.#frames = 0;
-    this.#heartbeat?.forgetSeq();
-    if (this.#isEntering) this.#guestLink?.entered();
-    this.#isEntering = false;
+    this.#heartbeat.forgetSeq();
+    this.letIn();
   }
+
+  protected letIn(): void {}
 
   /**
    * Takes over a seat that had another socket. Refs go on where the seat's ended, so that the client may repeat what was
@@ -235,29 +218,34 @@ export class ClientConnection implements Connection, SeatConnection, Guest {
   vacate(): void {
     if (this.#phase.kind !== "seated") return;
     this.#lastSeq = this.#phase.seat.outbox.lastSeq;
-    this.#phase = { kind: "idle", sinceMs: this.#state.ports.now() };
-    if (this.#guestLink !== undefined) this.#state.vacated.push(this);
-  }
-
-  /** A guest without a seat: where it goes next, the node finds out that has its socket. */
-  goBack(unread: HandedBack["unread"] = []): void {
-    if (this.#phase.kind !== "idle" || this.#guestLink === undefined) return;
-    this.#guestLink.handBack({ lastSeq: this.#lastSeq, lastRef: this.#lastRef, unread });
-    this.#end();
+    this.#phase = { kind: "idle", sinceMs: this.state.ports.now() };
   }
 
   /** Its seat at another node has ended. */
   comeBack({ lastSeq, lastRef, unread }: HandedBack): void {
     if (this.#phase.kind !== "elsewhere") return;
-    this.#phase = { kind: "idle", sinceMs: this.#state.ports.now() };
+    this.#phase = { kind: "idle", sinceMs: this.state.ports.now() };
     this.#lastSeq = lastSeq;
     this.#lastRef = lastRef;
-    this.#heartbeat?.forgetSeq();
-    if (this.#guestLink !== undefined) return this.goBack(unread);
+    this.#heartbeat.forgetSeq();
     for (const one of unread) {
       if (typeof one === "string") this.#accept(one);
       else this.send(one);
     }
+  }
+
+  /** Ends it where it is nowhere. What is left of it for another node; undefined: it is somewhere. */
+  protected withdraw(): Omit<HandedBack, "unread"> | undefined {
+    if (this.#phase.kind !== "idle") return undefined;
+    this.end();
+    return { lastSeq: this.#lastSeq, lastRef: this.#lastRef };
+  }
+
+  /** The client has had all that was sent in this phase but the last `missing` frames. */
+  protected confirmAllBut(missing: number): void {
+    if (missing > this.#frames) return;
+    if (this.#phase.kind === "elsewhere") this.#phase.passage.arrived(this.#frames - missing);
+    else if (this.#phase.kind === "seated") this.#confirm(this.#phase.seat, this.lastSeq - missing);
   }
 
   replaced(): number {
@@ -269,14 +257,14 @@ export class ClientConnection implements Connection, SeatConnection, Guest {
 
   /** Says goodbye. A seat waits for its member as after any loss. Idempotent. */
   close(code: number, reason: string): void {
-    if (!this.#end()) return;
-    this.#state.announce("connectionClosed", code);
+    if (!this.end()) return;
+    this.state.announce("connectionClosed", code);
     this.#guardLink(() => this.#link.close(code, reason));
   }
 
   /** Ends it without a goodbye. */
   cut(): void {
-    this.#end();
+    this.end();
     this.#guardLink(() => this.#link.terminate());
   }
 
@@ -284,7 +272,11 @@ export class ClientConnection implements Connection, SeatConnection, Guest {
   sweep(nowMs: number): void {
     if (this.#phase.kind === "idle" || this.#phase.kind === "joining")
       this.#sweepJoinTimeout(this.#phase, nowMs);
-    if (this.#phase.kind === "closed" || this.#heartbeat === undefined) return;
+    if (this.#phase.kind === "closed") return;
+    this.beat(nowMs);
+  }
+
+  protected beat(nowMs: number): void {
     const mark = this.#phase.kind === "elsewhere" ? this.#frames : this.lastSeq;
     const action = this.#heartbeat.beat(nowMs, mark);
     if (action === "ping" && !this.#guardLink(() => this.#link.ping())) this.#markDead();
@@ -297,13 +289,13 @@ export class ClientConnection implements Connection, SeatConnection, Guest {
 
   #receive(text: string, kind: "text" | "binary"): void {
     if (this.#phase.kind === "closed") return;
-    const weight = this.#intake.weigh(text, this.#state.ports.now());
+    const weight = this.#intake.weigh(text, this.state.ports.now());
     if (weight === "over-rate" || weight === "flood") this.#refuse(text, weight);
     else if (weight === "too-large") this.#refuseTooLarge(text);
     else if (kind === "binary")
       this.#bad(undefined, "bad-message", "binary frames are no part of this protocol");
     else this.#accept(text);
-    settle(this.#state);
+    settle(this.state);
   }
 
   /** A text that was weighed. */
@@ -320,12 +312,12 @@ export class ClientConnection implements Connection, SeatConnection, Guest {
   }
 
   #refuseTooLarge(text: string): void {
-    const { maxMessageBytes } = this.#state.options;
+    const { maxMessageBytes } = this.state.options;
     this.#bad(readRefOf(text), "too-large", `a message has at most ${maxMessageBytes} bytes`);
   }
 
   #passOn(passage: Passage, text: string): void {
-    if (passage.waitingBytes <= this.#state.options.maxBufferedBytes) return passage.text(text);
+    if (passage.waitingBytes <= this.state.options.maxBufferedBytes) return passage.text(text);
     this.close(CLOSE_TRY_AGAIN_LATER, "the server of this room cannot be reached");
   }
 
@@ -343,7 +335,7 @@ export class ClientConnection implements Connection, SeatConnection, Guest {
     }
     if (!result.ok) return this.#bad(ref, "bad-message", result.problem);
     this.#intake.forgive();
-    handleRequest(this.#state, this, result.message, text);
+    handleRequest(this.state, this, result.message, text);
   }
 
   #bad(ref: number | undefined, code: ErrorCode, problem: string): void {
@@ -354,38 +346,32 @@ export class ClientConnection implements Connection, SeatConnection, Guest {
   // ---- ending
 
   #sweepJoinTimeout(phase: Extract<Phase, { sinceMs: number }>, nowMs: number): void {
-    if (nowMs - phase.sinceMs < this.#state.options.joinTimeoutSeconds * 1000) return;
+    if (nowMs - phase.sinceMs < this.state.options.joinTimeoutSeconds * 1000) return;
     if (phase.kind === "joining") this.fail(phase.ref, "unavailable", "the join was not decided in time");
     this.close(CLOSE_CODES.protocol, "no join in time");
-  }
-
-  #refuseEntry(message: ServerMessageBody): void {
-    this.#guestLink?.refuse(message);
-    this.#end();
   }
 
   /** The client has everything up to this number. */
   #confirm(seat: Seat, arrivedSeq: number): void {
     seat.outbox.forgetThrough(arrivedSeq);
-    confirmToken(this.#state, seat, arrivedSeq);
+    confirmToken(this.state, seat, arrivedSeq);
   }
 
   #markDead(): void {
     if (this.#dead) return;
     this.#dead = true;
-    this.#state.lost.push(this);
+    this.state.lost.push(this);
   }
 
   /** From here on the connection takes and gives nothing. False: it had ended before. */
-  #end(): boolean {
+  protected end(): boolean {
     const phase = this.#phase;
     if (phase.kind === "closed") return false;
     this.#phase = { kind: "closed" };
     this.#waiting.clear();
-    this.#state.connections.delete(this);
-    this.#state.guests.delete(this);
-    if (this.#countedFor !== undefined) this.#state.connectionsPerAddress.remove(this.#countedFor);
-    if (phase.kind === "seated") seatLost(this.#state, phase.seat, this.#lastRef);
+    this.unregister();
+    if (this.#countedFor !== undefined) this.state.connectionsPerAddress.remove(this.#countedFor);
+    if (phase.kind === "seated") seatLost(this.state, phase.seat, this.#lastRef);
     else if (phase.kind === "elsewhere") phase.passage.closed();
     else if (phase.kind === "joining") phase.passage?.closed();
     return true;
@@ -396,7 +382,7 @@ export class ClientConnection implements Connection, SeatConnection, Guest {
       act();
       return true;
     } catch (error) {
-      this.#state.announce("failed", error);
+      this.state.announce("failed", error);
       return false;
     }
   }

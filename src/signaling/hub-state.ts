@@ -2,6 +2,7 @@
 
 import type { AddressCounts } from "./address-counts.ts";
 import type { ClientConnection } from "./connection.ts";
+import type { GuestConnection } from "./guest-connection.ts";
 import type { OutboxLimits } from "./outbox.ts";
 import type { HubPorts, SignalingEvents } from "./ports.ts";
 import type { RoomTable } from "./rooms.ts";
@@ -46,12 +47,12 @@ export interface HubState {
   readonly seatsByToken: Map<string, Seat>;
   readonly connections: Set<ClientConnection>;
   /** Connections whose sockets are at other nodes. */
-  readonly guests: Set<ClientConnection>;
+  readonly guests: Set<GuestConnection>;
   readonly connectionsPerAddress: AddressCounts;
   /** Connections that failed while something was sent to them; `settle` takes them out when that is done. */
   readonly lost: ClientConnection[];
   /** Guests whose seat has ended; `settle` sends them back to the nodes that have their sockets. */
-  readonly vacated: ClientConnection[];
+  readonly vacated: GuestConnection[];
   /** Set by `goAway`: nobody new is let in. */
   draining: boolean;
   /** Where `goAway` sends everybody instead; undefined: the port is asked. */

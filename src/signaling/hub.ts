@@ -8,6 +8,7 @@ import { ClientConnection } from "./connection.ts";
 import { abandonRoom, closeRoom, dismiss, sweepAwaySeat } from "./departures.ts";
 import type { Entry, Guest, GuestLink } from "./directory.ts";
 import { drain } from "./draining.ts";
+import { GuestConnection } from "./guest-connection.ts";
 import { createAnnounce, type HubOptions, type HubState, settle } from "./hub-state.ts";
 import { sweepIceServers } from "./ice-servers.ts";
 import { admitGuest } from "./join.ts";
@@ -95,13 +96,8 @@ export class Hub {
 
   /** A connection whose socket is at another node: its room is here, or was when that node asked. */
   receive(link: GuestLink, entry: Entry): Guest {
-    const { message, info, lastSeq, hops } = entry;
-    const guest = new ClientConnection(this.#state, link, info, {
-      link,
-      lastSeq,
-      lastRef: message.ref,
-      hops,
-    });
+    const { message } = entry;
+    const guest = new GuestConnection(this.#state, link, entry);
     if ("resumeToken" in message) handleResume(this.#state, guest, message);
     else admitGuest(this.#state, guest, message, entry.name);
     settle(this.#state);

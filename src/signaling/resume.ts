@@ -3,12 +3,12 @@
  * numbers, then `joined`: so its `seq` goes on without a gap, and the peers in `joined` are what all of that led to.
  */
 
+import { joinedMessage } from "./admission.ts";
 import type { ClientConnection } from "./connection.ts";
 import { dismiss } from "./departures.ts";
 import type { RoomDirectory } from "./directory.ts";
 import { type HubState, settle } from "./hub-state.ts";
 import { type Issued, issueIceServers } from "./ice-servers.ts";
-import { joinedMessage } from "./join.ts";
 import { handOver } from "./passage.ts";
 import type { ClientMessage, ServerMessageBody } from "./protocol.ts";
 import { renewToken } from "./resume-tokens.ts";
