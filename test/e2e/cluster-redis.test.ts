@@ -1,5 +1,6 @@
 /** The way to Redis: TLS, and what is left of it at the end. */
 
+import { readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, describe, expect, test } from "vitest";
 import { createServer } from "../../src/server.ts";
@@ -46,6 +47,23 @@ describe.skipIf(isMissing("redis-server"))("the connection to Redis", () => {
     expect((await server.metrics()).total("turnpike_cluster_ready")).toBe(1);
     // One that does not know the authority never becomes ready, and says why.
     await expect(start({})).rejects.toThrow(/self-signed certificate/);
+  });
+
+  test("needs no more rights than docs/cluster.md names", async () => {
+    const redis = await startRedis();
+    const docs = readFileSync(new URL("../../docs/cluster.md", import.meta.url), "utf8");
+    const rights = /`(\+eval [^`]*)`/.exec(docs)?.[1];
+    expect(await redis.ask(`ACL SETUSER node reset on >guessme ${rights}`)).toBe("+OK\r\n");
+    const server = createServer(
+      testConfig({ redis: `redis://node:guessme@127.0.0.1:${redis.port}`, udpEngine: "dgram" }),
+    );
+    cleanups.push(() => server.close());
+    const { http } = await server.start();
+    await delay(SETTLED_MS);
+    const member = await SignalingClient.open(`ws://127.0.0.1:${http[0]?.port}/signal`);
+    expect(await member.join("blue-fox")).toMatchObject({ created: true });
+    await member.close();
+    expect(await redis.ask("ACL LOG")).toBe("*0\r\n");
   });
 
   test("leaves nothing open when the server is closed, whether Redis was there or not", async () => {
