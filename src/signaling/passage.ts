@@ -24,8 +24,15 @@ export function handOver(
     connection.readWaiting();
     return;
   }
-  const entry = { message, name, info, lastSeq, hops: hops + 1 };
+  const entry = { message: withoutToken(message), name, info, lastSeq, hops: hops + 1 };
   connection.passing(directory.handOver(node, entry, new ClientOfPassage(state, connection)));
+}
+
+/** What lets a client in was looked at here, and is nobody else's business. */
+function withoutToken(message: EntryMessage): EntryMessage {
+  if (!("token" in message)) return message;
+  const { token: _, ...rest } = message;
+  return rest;
 }
 
 /** What another node says does the connection's part, and is followed by what everything that sends is followed by. */

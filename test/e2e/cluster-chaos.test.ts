@@ -18,10 +18,11 @@ import { isMissing } from "./support/requirements.ts";
 const ROOMS = 200;
 const SECONDS = Number(process.env.TURNPIKE_CHAOS_SECONDS || 60);
 const SEED = Number(process.env.TURNPIKE_SEED || randomInt(2 ** 32));
-/** Every so often a tenth of the members say something, and one in a few hundred loses its socket. */
+/** Every so often a tenth of the members say something, one in a few hundred loses its socket, and one in a thousand hangs up. */
 const TICK_MS = 100;
 const SAYS_ONE_IN = 10;
 const LOSES_SOCKET_ONE_IN = 400;
+const LEAVES_ONE_IN = 1000;
 const BETWEEN_HAPPENINGS_MS = 1500;
 const HEALED_WITHIN_MS = 60_000;
 
@@ -108,6 +109,7 @@ describe.skipIf(isMissing("redis-server"))("chaos", () => {
   function live(member: ChaosMember): void {
     if (random.once(SAYS_ONE_IN)) member.say();
     if (random.once(LOSES_SOCKET_ONE_IN)) member.cut();
+    if (random.once(LEAVES_ONE_IN)) member.leave();
   }
 
   async function total(metric: string): Promise<number> {

@@ -36,6 +36,7 @@ export class ChaosMember {
   #lastSeq = 0;
   #lastRef = 0;
   #joinRef = 0;
+  #leaveRef = 0;
   #said = 0;
   /** Its seat's. */
   peer: string | undefined;
@@ -60,6 +61,14 @@ export class ChaosMember {
     const text = JSON.stringify({ type: "message", ref, to, data: { n } });
     this.#pending.set(ref, { text, to, n });
     this.#socket?.send(text);
+  }
+
+  /** Hangs up, which ends the call for both; then both meet again. */
+  leave(): void {
+    if (!this.isQuiet) return;
+    this.#isSeated = false;
+    this.#leaveRef = ++this.#lastRef;
+    this.#socket?.send(JSON.stringify({ type: "leave", ref: this.#leaveRef }));
   }
 
   /** The network is gone. */
@@ -111,7 +120,12 @@ export class ChaosMember {
 
   #refused(code: string): void {
     if (code !== "resume-failed") return void this.#socket?.close();
-    // The seat is gone, and all that was said in it or for it.
+    this.#joinAnew();
+  }
+
+  /** The seat is gone, and all that was said in it or for it. */
+  #joinAnew(): void {
+    this.#isSeated = false;
     this.#token = undefined;
     this.#pending.clear();
     this.#join();
@@ -130,15 +144,14 @@ export class ChaosMember {
       case "message":
         return this.#options.ledger.heard(message.from, this.peer ?? "", (message.data as { n: number }).n);
       case "ok":
+        if (message.ref === this.#leaveRef) return this.#joinAnew();
         return this.#answered(message.ref, true);
       case "error":
         if (message.code !== "peer-not-found")
           this.#options.ledger.broken(`${this.peer}: ${message.code}: ${message.message}`);
         return this.#answered(message.ref ?? 0, false);
       case "room-closed":
-        this.#token = undefined;
-        this.#pending.clear();
-        return void this.#socket?.close();
+        return this.#joinAnew();
       default:
     }
   }

@@ -176,6 +176,32 @@ describe("a room with members at two nodes", () => {
   });
 });
 
+test("who may join is asked where the socket is, with its token, which goes no further", async () => {
+  const asked: unknown[] = [];
+  const door = cluster.node(
+    "door",
+    {},
+    {
+      authorize: ({ token }) => {
+        asked.push(token);
+        return { ok: token === "let me in", name: "Bob by his token" };
+      },
+    },
+  );
+  const ann = east.client();
+  await join(ann);
+  const bus: string[] = [];
+  cluster.loses = ({ text }) => bus.push(text) < 0;
+  const bob = door.client();
+  const entry = { type: "join", v: 1, room: ROOM, name: "Bob" };
+  expect(await ask(bob, { ...entry, token: "let me in" })).toMatchObject({ type: "joined" });
+  expect(ann.news().at(-1)).toMatchObject({ type: "peer-joined", name: "Bob by his token" });
+  expect(await ask(door.client(), { ...entry, token: "wrong" })).toMatchObject({ code: "unauthorized" });
+  expect(asked).toEqual(["let me in", "wrong"]);
+  expect(bus.join()).toContain(ROOM);
+  expect(bus.join()).not.toContain("let me in");
+});
+
 describe("what a client does wrong at the other node", () => {
   test("is answered with its ref, and what is right still works", async () => {
     const { bob } = await pair();
