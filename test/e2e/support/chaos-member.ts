@@ -22,6 +22,8 @@ interface Pending {
   readonly n: number;
 }
 
+/** Said to somebody who was gone, or by somebody whose call had ended, before that was known here. */
+const MISSED: readonly string[] = ["peer-not-found", "not-joined"];
 const RECONNECT_MS = 300;
 const ANSWER_MS = 4000;
 
@@ -147,7 +149,7 @@ export class ChaosMember {
         if (message.ref === this.#leaveRef) return this.#joinAnew();
         return this.#answered(message.ref, true);
       case "error":
-        if (message.code !== "peer-not-found")
+        if (!MISSED.includes(message.code))
           this.#options.ledger.broken(`${this.peer}: ${message.code}: ${message.message}`);
         return this.#answered(message.ref ?? 0, false);
       case "room-closed":
