@@ -136,7 +136,8 @@ export class ChaosMember {
   #act(message: ServerMessage): void {
     switch (message.type) {
       case "joined":
-        return this.#seated(message);
+        // One with another ref is the lost answer to an earlier join.
+        return message.ref === this.#joinRef ? this.#seated(message) : undefined;
       case "peer-joined":
         this.other = message.peer;
         return;
