@@ -8,9 +8,10 @@
 import { randomInt } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { WebSocket } from "ws";
+import { Ledger } from "../support/chaos-ledger.ts";
+import { ChaosMember } from "../support/chaos-member.ts";
 import { SeededRandom } from "../support/seeded-random.ts";
-import { Ledger } from "./support/chaos-ledger.ts";
-import { ChaosMember } from "./support/chaos-member.ts";
 import { ChaosSite } from "./support/chaos-site.ts";
 import { eventually } from "./support/eventually.ts";
 import { isMissing } from "./support/requirements.ts";
@@ -23,6 +24,8 @@ const TICK_MS = 100;
 const SAYS_ONE_IN = 10;
 const LOSES_SOCKET_ONE_IN = 400;
 const LEAVES_ONE_IN = 1000;
+const RECONNECT_MS = 300;
+const OVERDUE_MS = 4000;
 const BETWEEN_HAPPENINGS_MS = 1500;
 const HEALED_WITHIN_MS = 60_000;
 
@@ -45,8 +48,8 @@ describe.skipIf(isMissing("redis-server"))("chaos", () => {
       const member = () =>
         new ChaosMember({
           room,
-          url: () => site.url(),
-          random: () => random.below(1000) / 1000,
+          connect: () => new WebSocket(site.url()),
+          later,
           ledger,
         });
       calls.push({ room, members: [member(), member()] });
@@ -110,6 +113,11 @@ describe.skipIf(isMissing("redis-server"))("chaos", () => {
     if (random.once(SAYS_ONE_IN)) member.say();
     if (random.once(LOSES_SOCKET_ONE_IN)) member.cut();
     if (random.once(LEAVES_ONE_IN)) member.leave();
+  }
+
+  function later(when: "soon" | "overdue", callback: () => void): () => void {
+    const timer = setTimeout(callback, when === "soon" ? random.below(RECONNECT_MS) : OVERDUE_MS);
+    return () => clearTimeout(timer);
   }
 
   async function total(metric: string): Promise<number> {

@@ -26,6 +26,7 @@ export class MemoryCluster {
   /** Says of each message whether it is lost. */
   loses: (message: OnBus) => boolean = () => false;
   readonly #bus: OnBus[] = [];
+  #steps = 0;
 
   node(id: string, options: Partial<HubOptions> = {}, ports: Partial<HubPorts> = {}): MemoryNode {
     const node = new MemoryNode(this, id, options, ports);
@@ -56,11 +57,14 @@ export class MemoryCluster {
 
   /** Lets time pass in steps of 200 ms. */
   async pass(seconds: number): Promise<void> {
-    for (let step = 1; step <= seconds * 5; step++) {
+    for (let step = 0; step < Math.round(seconds * 5); step++) {
       this.nowMs += 200;
+      this.#steps++;
       for (const { switchboard, hub } of this.nodes.values()) {
         switchboard.tick();
-        if (step % 5 === 0) hub.sweep();
+        if (this.#steps % 5 !== 0) continue;
+        hub.sweep();
+        if (this.isUp) switchboard.keepOnly(new Set(this.nodes.keys()), 1000);
       }
       await this.quiet();
     }

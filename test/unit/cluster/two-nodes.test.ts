@@ -288,6 +288,26 @@ describe("a socket that is lost", () => {
   });
 });
 
+test("a pong confirms what the socket had, not what is on its way to its node", async () => {
+  const { ann, bob, ofBob } = await pair();
+  for (let second = 0; bob.link.pings === 0; second++) {
+    await cluster.pass(1);
+    if (ann.link.pings > 0) ann.connection.receivePong();
+    expect(second).toBeLessThan(60);
+  }
+  cluster.loses = ({ to }) => to === "west";
+  ann.say({ type: "message", data: "on its way" });
+  await cluster.quiet();
+  bob.connection.receivePong();
+  await cluster.quiet();
+  bob.link.vanish();
+  await cluster.quiet();
+  cluster.loses = () => false;
+  const again = cluster.node("north").client();
+  expect(await resume(again, ofBob.resumeToken, bob.lastSeq)).toMatchObject({ type: "joined" });
+  expect(again.link.received[0]).toMatchObject({ type: "message", data: "on its way" });
+});
+
 describe("a node that is gone", () => {
   test("takes its sockets along: their seats wait, and then they are gone", async () => {
     const { ann, ofBob } = await pair();

@@ -3,16 +3,24 @@
  * was not answered, and joins anew when its seat is gone.
  */
 
-import { WebSocket } from "ws";
-import type { ServerMessage } from "../../../src/signaling/protocol.ts";
+import type { ServerMessage } from "../../src/signaling/protocol.ts";
 import type { Ledger } from "./chaos-ledger.ts";
+
+/** What it uses of a WebSocket of `ws`. */
+export interface MemberSocket {
+  on(event: "open" | "close" | "error", listener: () => void): unknown;
+  on(event: "message", listener: (data: unknown) => void): unknown;
+  send(text: string): void;
+  close(): void;
+  terminate(): void;
+}
 
 export interface MemberOptions {
   readonly room: string;
-  /** Of the nodes; asked at each attempt. */
-  readonly url: () => string;
-  /** 0 to 1. */
-  readonly random: () => number;
+  /** To any of the nodes. */
+  readonly connect: () => MemberSocket;
+  /** Calls back after a while, "soon" or when an answer is overdue; returns the way to stop. */
+  readonly later: (when: "soon" | "overdue", callback: () => void) => () => void;
   readonly ledger: Ledger;
 }
 
@@ -24,14 +32,12 @@ interface Pending {
 
 /** Said to somebody who was gone, or by somebody whose call had ended, before that was known here. */
 const MISSED: readonly string[] = ["peer-not-found", "not-joined"];
-const RECONNECT_MS = 300;
-const ANSWER_MS = 4000;
 
 export class ChaosMember {
   readonly #options: MemberOptions;
   readonly #pending = new Map<number, Pending>();
-  #socket: WebSocket | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  #socket: MemberSocket | undefined;
+  #stopWaiting: () => void = () => undefined;
   #isSeated = false;
   #isOver = false;
   #token: string | undefined;
@@ -80,24 +86,24 @@ export class ChaosMember {
 
   end(): void {
     this.#isOver = true;
-    clearTimeout(this.#timer);
+    this.#stopWaiting();
     this.#socket?.terminate();
   }
 
   #connect(): void {
-    const socket = new WebSocket(this.#options.url());
+    const socket = this.#options.connect();
     this.#socket = socket;
     socket.on("open", () => this.#join());
     socket.on("message", (data) => this.#receive(JSON.parse(String(data)) as ServerMessage));
     socket.on("error", () => undefined);
     socket.on("close", () => this.#lost());
-    this.#timer = setTimeout(() => socket.terminate(), ANSWER_MS);
+    this.#stopWaiting = this.#options.later("overdue", () => socket.terminate());
   }
 
   #lost(): void {
     this.#isSeated = false;
-    clearTimeout(this.#timer);
-    if (!this.#isOver) this.#timer = setTimeout(() => this.#connect(), this.#options.random() * RECONNECT_MS);
+    this.#stopWaiting();
+    if (!this.#isOver) this.#stopWaiting = this.#options.later("soon", () => this.#connect());
   }
 
   #join(): void {
@@ -160,7 +166,7 @@ export class ChaosMember {
   }
 
   #seated(message: Extract<ServerMessage, { type: "joined" }>): void {
-    clearTimeout(this.#timer);
+    this.#stopWaiting();
     if (this.#token === undefined) this.#pending.clear();
     this.#token = message.resumeToken;
     this.peer = message.peer;
