@@ -144,6 +144,10 @@ describe("a room with members at two nodes", () => {
     expect(bob.link.received.at(-1)).toMatchObject({ type: "ok" });
     expect(seqs(bob)).toEqual(bob.link.received.map((_, index) => index + 1));
     expect(east.hub.guestCount + west.hub.guestCount).toBe(0);
+    // Refs rise over all of it.
+    bob.connection.receiveText(JSON.stringify({ type: "message", ref: 1, data: "again" }));
+    expect(bob.link.received.at(-1)).toMatchObject({ ref: 1, code: "bad-message" });
+    expect(await ask(bob, { type: "message", data: "fine" })).toMatchObject({ type: "ok" });
   });
 
   test("is told of a kick and of its closure through the other node", async () => {
