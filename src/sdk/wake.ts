@@ -27,10 +27,20 @@ export function listenForWake(callback: () => void): Stop {
   };
 }
 
-/** Chromium's only: tells of a phone that goes from Wi-Fi to its own network. */
+/**
+ * Chromium's only: tells of a phone that goes from Wi-Fi to its own network. The event comes as well, and often, when nothing but the
+ * estimate of the speed is another one.
+ */
 function listenForNetwork(callback: () => void): Stop {
   const network: unknown = Reflect.get(globalThis.navigator ?? {}, "connection");
-  return network instanceof EventTarget ? listen(network, "change", callback) : () => undefined;
+  if (!(network instanceof EventTarget)) return () => undefined;
+  const typeNow = (): unknown => Reflect.get(network, "type");
+  let type = typeNow();
+  return listen(network, "change", () => {
+    if (type === typeNow()) return;
+    type = typeNow();
+    callback();
+  });
 }
 
 function listenForVisibility(callback: () => void): Stop {

@@ -21,7 +21,8 @@ describe("a browser wakes", () => {
 
   function listen() {
     vi.useFakeTimers();
-    const [page, network, shown] = [new EventTarget(), new EventTarget(), new FakeDocument()];
+    const [page, shown] = [new EventTarget(), new FakeDocument()];
+    const network = Object.assign(new EventTarget(), { type: "wifi" });
     vi.stubGlobal("addEventListener", page.addEventListener.bind(page));
     vi.stubGlobal("removeEventListener", page.removeEventListener.bind(page));
     vi.stubGlobal("navigator", { connection: network });
@@ -34,8 +35,15 @@ describe("a browser wakes", () => {
   test("when the network is there again, or is another one", () => {
     const { page, network, callback } = listen();
     page.dispatchEvent(new Event("online"));
+    network.type = "cellular";
     network.dispatchEvent(new Event("change"));
     expect(callback).toHaveBeenCalledTimes(2);
+  });
+
+  test("and not when the same network is said to be faster or slower", () => {
+    const { network, callback } = listen();
+    for (let i = 0; i < 3; i++) network.dispatchEvent(new Event("change"));
+    expect(callback).not.toHaveBeenCalled();
   });
 
   test("when its page is shown again after five seconds, and not for a glance at another one", () => {
@@ -76,6 +84,7 @@ describe("a browser wakes", () => {
     const { page, network, shown, callback, stop } = listen();
     stop();
     page.dispatchEvent(new Event("online"));
+    network.type = "cellular";
     network.dispatchEvent(new Event("change"));
     shown.turn("hidden");
     vi.setSystemTime(Date.now() + 600_000);
