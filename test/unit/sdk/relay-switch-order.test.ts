@@ -7,6 +7,8 @@ import { settle } from "./fake-clock.ts";
 import { expectMet } from "./met.ts";
 
 const RUNS = 300;
+/** They take a second or two, and more where others want the processor too. */
+const TIMEOUT_MS = 30_000;
 
 /** What may happen to a member; `hear`: what the server has for it arrives. */
 const STEPS = ["turn", "hear", "add track", "lose socket", "wait"] as const;
@@ -31,7 +33,9 @@ function rollsBackFirst(log: readonly string[]): boolean {
   return log.includes("rollback") && !before.some((entry) => entry.startsWith("remote"));
 }
 
-test("whatever the order, they meet again with the policies that were chosen last", async () => {
+test("whatever the order, they meet again with the policies that were chosen last", {
+  timeout: TIMEOUT_MS,
+}, async () => {
   await fc.assert(
     fc.asyncProperty(steps, fc.boolean(), async (taken, hurried) => {
       const bench = new Bench();
