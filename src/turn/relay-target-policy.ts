@@ -57,8 +57,8 @@ export function createRelayTargetPolicy(options: RelayTargetOptions): RelayTarge
   const isOpenLoopback = (ip: IpAddress) => options.dev && isIn(LOOPBACK, ip);
 
   const isPublic = (ip: IpAddress) => !isIn(denied, ip) && (ip.family === 4 || isIn(GLOBAL_IPV6, ip));
-  const isOurs = (ip: IpAddress) =>
-    [...options.relayIps, ...options.otherOwnIps].some((own) => sameIp(own, ip));
+  const ownIps = [...options.relayIps, ...options.otherOwnIps];
+  const isOurs = (ip: IpAddress) => ownIps.some((own) => sameIp(own, ip));
 
   function judge(target: IpAddress): RelayTargetVerdict {
     if (options.relayIps.some((own) => sameIp(own, target)))

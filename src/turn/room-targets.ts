@@ -73,7 +73,7 @@ export class RoomTargets {
         this.#claim(claimedIps, ip);
     }
     if (ice.icePasswords.length === 0) return;
-    const keys = ice.icePasswords.map((password) => Buffer.from(password));
+    const keys = ice.icePasswords.map(ownBytes);
     const isSaidAgain = (description: readonly Uint8Array[]) =>
       keys.every((key) => description.some((known) => Buffer.compare(known, key) === 0));
     const others = (passwordsTo.get(to) ?? []).filter((description) => !isSaidAgain(description));
@@ -156,6 +156,11 @@ export class RoomTargets {
     }
     moveToEnd(claimedIps, ip);
   }
+}
+
+/** In memory of their own: a small Buffer is a piece of a large one, which lives as long as any piece of it. */
+function ownBytes(password: string): Uint8Array {
+  return Uint8Array.from(Buffer.from(password));
 }
 
 function includesIp(list: readonly IpAddress[], ip: IpAddress): boolean {
