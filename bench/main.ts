@@ -32,8 +32,12 @@ export async function main(args: readonly string[]): Promise<number> {
   const servers = await installed(options.servers);
   process.stdout.write(`${heading(options, servers)}\n`);
   let isComplete = true;
-  for (const workload of options.workloads)
-    isComplete = (await runWorkload(workload, [...servers.keys()], options)) && isComplete;
+  for (const workload of options.workloads) {
+    const able = [...servers.keys()].filter(
+      ({ hasStreams }) => hasStreams || workload.transport === undefined,
+    );
+    isComplete = (await runWorkload(workload, able, options)) && isComplete;
+  }
   return isComplete ? 0 : 1;
 }
 

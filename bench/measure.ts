@@ -34,14 +34,14 @@ export type GeneratorTimes = Pick<BenchOptions, "secs" | "warm" | "settle"> & {
 
 /** The generator, once, against a server that runs. Rejects when it cannot do what it should. */
 export async function generate(
-  { port, pid }: Pick<RunningServer, "port" | "pid">,
-  { mode, allocs, size, pps }: Pick<Workload, "mode" | "allocs" | "size" | "pps">,
+  { port, tlsPort, pid }: Pick<RunningServer, "port" | "tlsPort" | "pid">,
+  { mode, transport = "udp", allocs, size, pps }: Omit<Workload, "name" | "title" | "unit">,
   { secs, warm, settle, onlyIndications = false }: GeneratorTimes,
 ): Promise<RunResult> {
-  const flags = { mode, allocs, pps, secs, warm, settle, ...(size > 0 && { size }) };
+  const flags = { mode, transport, allocs, pps, secs, warm, settle, ...(size > 0 && { size }) };
   const { code, output } = await run(
     [
-      ...[process.execPath, GENERATOR, "--server", `127.0.0.1:${port}`],
+      ...[process.execPath, GENERATOR, "--server", `127.0.0.1:${transport === "tls" ? tlsPort : port}`],
       ...["--user", USER.name, "--pass", USER.password],
       ...Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, String(value)]),
       ...(onlyIndications ? ["--indications"] : []),

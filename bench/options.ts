@@ -2,7 +2,7 @@
 
 import { parseArgs } from "node:util";
 import { OTHER_SERVERS, SERVERS, type ServerKind } from "./servers.ts";
-import { GROWTH, QUICK, WORKLOADS, type Workload } from "./workloads.ts";
+import { GROWTH, QUICK, STREAM_WORKLOADS, WORKLOADS, type Workload } from "./workloads.ts";
 
 export const USAGE = `Usage: npm run bench -- [options]
 
@@ -13,6 +13,7 @@ each in a process of its own and under the same load, and prints medians: CPU pe
   --secs S         measured seconds of each run (4), after --warm S (1)
   --tries N        a run during which others keep the machine busy is made again, up to N times in all (3)
   --only NAME      one of the workloads; may be repeated: ${WORKLOADS.map(({ name }) => name).join(" ")}
+                   or, which are left out otherwise, ${STREAM_WORKLOADS.map(({ name }) => name).join(" ")}
   --server NAME    one of the servers; may be repeated: ${SERVERS.map(({ name }) => `"${name}"`).join(" ")}
                    or, which is left out otherwise, ${OTHER_SERVERS.map(({ name }) => `"${name}"`).join(" ")}
   --growth         1, 10, 100, 1,000 and 10,000 allocations in the place of the workloads
@@ -63,13 +64,17 @@ export function parseOptions(args: readonly string[]): BenchOptions | undefined 
     warm: number("warm", values.warm ?? (isQuick ? "0.2" : "1"), 0, 30),
     tries: number("tries", values.tries ?? (isQuick ? "1" : "3"), 1, 100),
     settle: isQuick ? 0 : 1,
-    workloads: pick("only", values.only, values.growth ? GROWTH : isQuick ? QUICK : WORKLOADS),
+    workloads: workloadsOf(values.only, values.growth ? GROWTH : isQuick ? QUICK : WORKLOADS),
     servers:
       values.server.length === 0 ? SERVERS : pick("server", values.server, [...SERVERS, ...OTHER_SERVERS]),
     soakMinutes: values.soak ? number("minutes", values.minutes, 0.1, 240) : undefined,
     isQuick,
     isJson: values.json,
   };
+}
+
+function workloadsOf(names: readonly string[], usual: readonly Workload[]): readonly Workload[] {
+  return names.length === 0 ? usual : pick("only", names, [...usual, ...STREAM_WORKLOADS]);
 }
 
 function pick<T extends { readonly name: string }>(

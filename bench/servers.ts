@@ -1,6 +1,7 @@
 /** The servers that are measured, each in a process of its own on 127.0.0.1, relaying to loopback and without limits. */
 
 import { parseIpv4 } from "../src/stun/address.ts";
+import { makeCertificateFiles } from "../test/e2e/support/certificate-files.ts";
 import { run, TestProcess } from "../test/e2e/support/child-process.ts";
 import { freePort } from "../test/e2e/support/free-port.ts";
 import { listensOnUdp } from "../test/e2e/support/listening.ts";
@@ -15,6 +16,8 @@ const MANY = "20000";
 
 export interface RunningServer {
   readonly port: number;
+  /** The same over TLS; undefined: it has none. */
+  readonly tlsPort?: number;
   /** Of the server itself, not of something around it. */
   readonly pid: number;
   stop(): Promise<unknown>;
@@ -24,6 +27,8 @@ export interface ServerKind {
   readonly name: string;
   /** It drops ChannelData from clients: it gets Send indications, and so answers with Data indications. */
   readonly onlyIndications: boolean;
+  /** Its clients may come over TCP and TLS. */
+  readonly hasStreams: boolean;
   /** Its version; undefined: it is not installed. */
   version(): Promise<string | undefined>;
   start(): Promise<RunningServer>;
@@ -35,17 +40,25 @@ export const SERVERS: readonly ServerKind[] = [
   {
     name: "turnpike batch",
     onlyIndications: false,
+    hasStreams: true,
     version: turnpikeVersion,
     start: () => startTurnpike("batch", 1),
   },
   {
     name: "turnpike dgram",
     onlyIndications: false,
+    hasStreams: true,
     version: turnpikeVersion,
     start: () => startTurnpike("dgram", 1),
   },
-  { name: "node-turn", onlyIndications: true, version: async () => "0.0.6", start: startNodeTurnServer },
-  { name: COTURN, onlyIndications: false, version: coturnVersion, start: startCoturn },
+  {
+    name: "node-turn",
+    onlyIndications: true,
+    hasStreams: false,
+    version: async () => "0.0.6",
+    start: startNodeTurnServer,
+  },
+  { name: COTURN, onlyIndications: false, hasStreams: true, version: coturnVersion, start: startCoturn },
 ];
 
 /** Measured when they are named. */
@@ -53,6 +66,7 @@ export const OTHER_SERVERS: readonly ServerKind[] = [
   {
     name: "turnpike batch, 2 workers",
     onlyIndications: false,
+    hasStreams: true,
     version: turnpikeVersion,
     start: () => startTurnpike("batch", 2),
   },
@@ -63,12 +77,28 @@ async function turnpikeVersion(): Promise<string> {
 }
 
 async function startTurnpike(engine: string, workers: number): Promise<RunningServer> {
-  const server = await startTurnpikeProcess(engine, workers);
-  return { port: server.ports.turn, pid: server.process.pid, stop: () => server.stop() };
+  const certificate = makeCertificateFiles();
+  const tlsPort = await freePort();
+  const flags = ["--tls-port", String(tlsPort), ...certificate.flags];
+  try {
+    const server = await startTurnpikeProcess(engine, workers, flags);
+    async function stop(): Promise<void> {
+      await server.stop();
+      certificate.remove();
+    }
+    return { port: server.ports.turn, tlsPort, pid: server.process.pid, stop };
+  } catch (error) {
+    certificate.remove();
+    throw error;
+  }
 }
 
 /** The built product, as a user starts it. */
-export function startTurnpikeProcess(engine: string, workers: number): Promise<TurnpikeProcess> {
+export function startTurnpikeProcess(
+  engine: string,
+  workers: number,
+  flags: readonly string[] = [],
+): Promise<TurnpikeProcess> {
   return TurnpikeProcess.start({
     flags: [
       ...["--dev", "--host", HOST, "--udp-engine", engine, "--workers", String(workers)],
@@ -82,6 +112,7 @@ export function startTurnpikeProcess(engine: string, workers: number): Promise<T
         "--max-allocations-per-user",
         MANY,
       ],
+      ...flags,
     ],
   });
 }
@@ -106,16 +137,26 @@ async function coturnVersion(): Promise<string | undefined> {
 /** One relay thread, as there is one of ours. */
 async function startCoturn(): Promise<RunningServer> {
   const folder = makeTempDir("bench");
-  const port = await freePort();
+  const certificate = makeCertificateFiles();
+  const [port, tlsPort] = [await freePort(), await freePort()];
   const coturn = TestProcess.start([
     ...["turnserver", "-n", `--listening-ip=${HOST}`, `--relay-ip=${HOST}`, `--listening-port=${port}`],
-    ...["--relay-threads=1", "--no-tls", "--no-dtls", "--no-cli", "--allow-loopback-peers", "--lt-cred-mech"],
+    ...[
+      "--relay-threads=1",
+      `--tls-listening-port=${tlsPort}`,
+      "--no-dtls",
+      "--no-cli",
+      "--allow-loopback-peers",
+      "--lt-cred-mech",
+    ],
+    ...[`--cert=${certificate.certificateFile}`, `--pkey=${certificate.keyFile}`],
     ...[`--user=${USER.name}:${USER.password}`, `--realm=${REALM}`],
     ...["--log-file=/dev/null", `--pidfile=${folder.path}/pid`, `--userdb=${folder.path}/users`],
   ]);
   async function stop(): Promise<void> {
     await coturn.stop();
     folder.remove();
+    certificate.remove();
   }
   try {
     await listensOnUdp(port);
@@ -123,5 +164,5 @@ async function startCoturn(): Promise<RunningServer> {
     await stop();
     throw new Error(`coturn did not start:\n${coturn.output}`, { cause: error });
   }
-  return { port, pid: coturn.pid, stop };
+  return { port, tlsPort, pid: coturn.pid, stop };
 }

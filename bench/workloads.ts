@@ -1,11 +1,13 @@
 /** What the servers are measured with. */
 
-import type { Mode } from "./generator/options.ts";
+import type { ClientTransport, Mode } from "./generator/options.ts";
 
 export interface Workload {
   readonly name: string;
   readonly title: string;
   readonly mode: Mode;
+  /** Of the clients. Default: UDP. */
+  readonly transport?: ClientTransport;
   readonly allocs: number;
   /** Bytes; 0 where there is no payload. */
   readonly size: number;
@@ -60,6 +62,24 @@ export const WORKLOADS: readonly Workload[] = [
     unit: "allocation",
   },
 ];
+
+/** Clients over TCP and TLS, their peers over UDP: measured when they are named. */
+export const STREAM_WORKLOADS: readonly Workload[] = (["tcp", "tls"] as const).flatMap((transport) => [
+  {
+    ...relay(`${transport}-one`, `1 ${transport} client, 1,100 bytes, saturating`, 1, 1100, 0),
+    transport,
+  },
+  {
+    ...relay(
+      `${transport}-paced`,
+      `100 ${transport} clients, 172 bytes, 50 packets/s each way`,
+      100,
+      172,
+      50,
+    ),
+    transport,
+  },
+]);
 
 /** How the cost of a packet grows with the number of allocations. */
 export const GROWTH: readonly Workload[] = [1, 10, 100, 1000, MAX_ALLOCATIONS].map((allocs) =>

@@ -4,6 +4,9 @@ import { parseArgs } from "node:util";
 import { parseIpv4, type TransportAddress, withPort } from "../../src/stun/address.ts";
 
 export type Mode = "both" | "up" | "down" | "pair" | "binding" | "churn" | "hold";
+/** Of the clients; peers have UDP. */
+export type ClientTransport = "udp" | "tcp" | "tls";
+const TRANSPORTS: readonly ClientTransport[] = ["udp", "tcp", "tls"];
 const MODES: readonly Mode[] = ["both", "up", "down", "pair", "binding", "churn", "hold"];
 
 export interface GeneratorOptions {
@@ -11,6 +14,7 @@ export interface GeneratorOptions {
   readonly user: string;
   readonly pass: string;
   readonly mode: Mode;
+  readonly transport: ClientTransport;
   /** Allocations; sockets with "binding" and "churn". */
   readonly allocs: number;
   readonly peers: number;
@@ -44,14 +48,17 @@ export function parseOptions(args: readonly string[]): GeneratorOptions {
   const mode = MODES.find((name) => name === values.mode);
   const [ip = "", port = ""] = values.server.split(":");
   const serverIp = parseIpv4(ip);
-  if (mode === undefined || serverIp === undefined) throw new UsageError(USAGE);
+  const transport = TRANSPORTS.find((name) => name === values.transport);
+  if (mode === undefined || transport === undefined || serverIp === undefined) throw new UsageError(USAGE);
   const allocs = number("allocs", values.allocs, 1, 12_000);
+  if (mode === "binding" && transport !== "udp") throw new UsageError("--transport: binding is over udp");
   if (mode === "pair" && allocs % 2 !== 0) throw new UsageError("--allocs: pairs need an even number");
   return {
     server: withPort(serverIp, number("server", port, 1, 65_535)),
     user: values.user,
     pass: values.pass,
     mode,
+    transport,
     allocs,
     peers: number("peers", values.peers ?? String(Math.min(allocs, 16)), 1, 12_000),
     pps: number("pps", values.pps, 0, 1e6),
@@ -75,6 +82,7 @@ function readFlags(args: readonly string[]) {
         user: { type: "string", default: "u" },
         pass: { type: "string", default: "p" },
         mode: { type: "string", default: "both" },
+        transport: { type: "string", default: "udp" },
         allocs: { type: "string", default: "1" },
         peers: { type: "string" },
         pps: { type: "string", default: "50" },

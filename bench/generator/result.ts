@@ -57,8 +57,9 @@ export function resultOf(
   const perUnit = (ms: number) => (units === 0 ? 0 : (ms * 1000) / units);
   const isHold = options.mode === "hold";
   const [before = 0, held = 0] = residentKb;
-  // It asks all the time whether there is something to do; what it uses for that is not the packets'.
-  const generatorMs = (spent.ownMs * spent.workMs) / spent.atMs;
+  // It asks all the time whether there is something to do; what it uses for that is not the packets'. Over streams it cannot be told apart.
+  const workShare = options.transport === "udp" ? spent.workMs / spent.atMs : 1;
+  const generatorMs = spent.ownMs * workShare;
   return {
     ...counted,
     mode: options.mode,

@@ -16,6 +16,7 @@ import { longTermKey } from "../../src/stun/integrity.ts";
 import { decodeMessage, encodeMessage, findAttribute, type StunAttribute } from "../../src/stun/message.ts";
 import { ATTRIBUTE, METHOD, PROTOCOL_UDP } from "../../src/stun/registry.ts";
 import type { GeneratorOptions } from "./options.ts";
+import { openStreamSocket } from "./stream-socket.ts";
 import type { Receive, Wire, WireSocket } from "./wire.ts";
 
 export const CHANNEL = 0x4000;
@@ -66,9 +67,12 @@ export class TurnClient {
   /** Opens its socket; another one, on another port, where it has one. */
   async open(): Promise<void> {
     const old = this.#socket;
-    this.#socket = await this.#wire.open(this.#ip, (bytes, start, end, port) =>
-      this.#receive(bytes, start, end, port),
-    );
+    const { transport, server } = this.#options;
+    const receive: Receive = (bytes, start, end, port) => this.#receive(bytes, start, end, port);
+    this.#socket =
+      transport === "udp"
+        ? await this.#wire.open(this.#ip, receive)
+        : await openStreamSocket({ transport, server, from: this.#ip, receive });
     old?.close();
     this.relayed = undefined;
   }

@@ -3,7 +3,7 @@
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { COTURN, SERVERS } from "../../bench/servers.ts";
-import { QUICK } from "../../bench/workloads.ts";
+import { QUICK, STREAM_WORKLOADS } from "../../bench/workloads.ts";
 import { run } from "./support/child-process.ts";
 import { isMissing } from "./support/requirements.ts";
 
@@ -23,6 +23,16 @@ describe("the bench", () => {
       const loss = head.findIndex((cell) => LOSS_TITLES.includes(cell));
       expect(measured.map((row) => row[loss])).toEqual(measured.map(() => "0"));
     }
+  });
+
+  test("measures clients over TCP and TLS, beside coturn where it is installed", async () => {
+    const paced = STREAM_WORKLOADS.filter(({ pps }) => pps > 0);
+    const only = paced.flatMap(({ name }) => ["--only", name]);
+    const { code, output } = await run([process.execPath, SCRIPT, "--quick", ...only], { withinMs: 110_000 });
+    expect(code, output).toBe(0);
+    const able = expected.filter(({ hasStreams }) => hasStreams).map(({ name }) => name);
+    for (const { title } of paced)
+      expect(rowsUnder(title, output).map(([server]) => server)).toEqual(["server", ...able]);
   });
 
   test("soaks: finds what saturates the server, and has its memory and its joins minute by minute", async () => {

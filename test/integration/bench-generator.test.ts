@@ -54,6 +54,20 @@ describe.each(ENGINES)("over the engine %j", (engine) => {
     expect(result.p50Ms).toBeGreaterThan(0);
   });
 
+  test("clients over TCP: every packet arrives, the odd sizes too", async () => {
+    const flags = [
+      "--transport",
+      "tcp",
+      "--allocs",
+      String(ALLOCATIONS),
+      "--pps",
+      String(PACKETS_PER_SECOND),
+    ];
+    const result = await generate(engine, "both", ...flags, "--size", "173");
+    expect(result).toMatchObject({ units: result.sent, bad: 0, lossPercent: 0, failures: {} });
+    expect(result.sent).toBeGreaterThan(0);
+  });
+
   test("saturating: what is in flight is the window, and what arrives is sent anew", async () => {
     const window = 16;
     const result = await generate(engine, "both", "--pps", "0", "--window", String(window));

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { parseOptions as parseGenerator, UsageError } from "../../../bench/generator/options.ts";
 import { parseOptions } from "../../../bench/options.ts";
 import { OTHER_SERVERS, SERVERS } from "../../../bench/servers.ts";
-import { GROWTH, QUICK, WORKLOADS } from "../../../bench/workloads.ts";
+import { GROWTH, QUICK, STREAM_WORKLOADS, WORKLOADS } from "../../../bench/workloads.ts";
 
 describe("the command line of the bench", () => {
   test("without flags is every workload and every server", () => {
@@ -16,6 +16,11 @@ describe("the command line of the bench", () => {
     expect(parseOptions([])?.soakMinutes).toBeUndefined();
     expect(parseOptions(["--soak"])?.soakMinutes).toBe(10);
     expect(parseOptions(["--soak", "--minutes", "0.5"])?.soakMinutes).toBe(0.5);
+  });
+
+  test("clients over TCP and TLS are measured when they are named", () => {
+    const flags = STREAM_WORKLOADS.flatMap(({ name }) => ["--only", name]);
+    expect(parseOptions(flags)?.workloads).toEqual(STREAM_WORKLOADS);
   });
 
   test("a server of two workers is measured when it is named", () => {
@@ -65,6 +70,8 @@ describe("the command line of the generator", () => {
 
   test.each([
     ["--mode", "sideways"],
+    ["--transport", "sctp"],
+    ["--mode", "binding", "--transport", "tcp"],
     ["--server", "example.org:3478"],
     ["--server", "127.0.0.1:70000"],
     ["--size", "8"],
