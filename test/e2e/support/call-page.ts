@@ -33,6 +33,8 @@ export interface ConnectionFacts {
   readonly pair?: SelectedPair;
   readonly messagesReceived?: number;
   readonly framesDecoded?: number;
+  /** Of how many pictures frames came. */
+  readonly videos?: number;
   readonly audioPackets?: number;
 }
 
@@ -110,6 +112,11 @@ export class CallPage {
       () => this.tab.evaluate<string>(`document.querySelector("[data-peer]").dataset.microphone`),
       (shown) => shown === wanted,
     );
+  }
+
+  /** Sends one more moving picture beside the camera's, as a shared screen is one. */
+  sendAnotherTrack(): Promise<void> {
+    return this.tab.evaluate("turnpikeTest.sendAnotherTrack()");
   }
 
   hangUp(): Promise<void> {

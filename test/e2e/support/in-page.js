@@ -130,6 +130,7 @@
       state: newest.connectionState,
       pair: selectedPair(stats, newest),
       messagesReceived: sum(all, "data-channel", "messagesReceived"),
+      videos: all.filter(({ type, framesDecoded = 0 }) => type === "inbound-rtp" && framesDecoded > 0).length,
       framesDecoded: sum(all, "inbound-rtp", "framesDecoded"),
       audioPackets: sum(
         all.filter((stat) => stat.kind === "audio"),
@@ -150,6 +151,11 @@
     return types;
   }
 
+  /** "1 video sendrecv", and "off" where the page asks for nothing. */
+  function mediaOf({ mid, receiver, currentDirection }) {
+    return `${mid} ${receiver.track.kind} ${currentDirection ?? "off"}`;
+  }
+
   /** Every connection that the page made, oldest first, without asking for statistics: for the message of a failure. */
   function states() {
     return connections.map((one) => ({
@@ -159,6 +165,7 @@
       gathering: one.iceGatheringState,
       local: candidateTypes(one, "localDescription"),
       remote: candidateTypes(one, "remoteDescription"),
+      media: one.signalingState === "closed" ? [] : one.getTransceivers().map(mediaOf),
     }));
   }
 
@@ -186,7 +193,21 @@
       ?.restartIce();
   }
 
+  const FRAMES_PER_SECOND = 10;
+
+  function sendAnotherTrack() {
+    const canvas = document.createElement("canvas");
+    const context = canvas.getContext("2d");
+    let frames = 0;
+    setInterval(() => {
+      context.fillStyle = frames++ % 2 === 0 ? "red" : "blue";
+      context.fillRect(0, 0, canvas.width, canvas.height);
+    }, 1000 / FRAMES_PER_SECOND);
+    turnpike.call.addStream(canvas.captureStream(FRAMES_PER_SECOND));
+  }
+
   globalThis.turnpikeTest = {
+    sendAnotherTrack,
     click,
     check,
     fill,

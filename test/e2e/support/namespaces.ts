@@ -86,6 +86,11 @@ export function forgetUdp(namespace: string): void {
   command([...inside(namespace), "conntrack", "-D", "-p", "udp"]);
 }
 
+/** Its NAT forgets every flow. */
+export function forgetAll(namespace: string): void {
+  command([...inside(namespace), "conntrack", "-F"]);
+}
+
 /** Runs a command that takes a moment, and returns what it printed. */
 function command(words: readonly string[], input?: string): string {
   const [program = "", ...args] = words;

@@ -8,7 +8,7 @@
  * Public addresses are of ranges that no relay refuses (documentation ranges are refused), and are seen only in here.
  */
 
-import { forgetUdp, inside, ip, Namespaces, nft, sysctl } from "./namespaces.ts";
+import { forgetAll, forgetUdp, inside, ip, Namespaces, nft, sysctl } from "./namespaces.ts";
 import { type NatKind, natRules } from "./nat.ts";
 
 /** The internet's networks. */
@@ -35,6 +35,10 @@ export interface Home extends Machine {
    * Something must have been sent over UDP before.
    */
   moveUdp(): string;
+  /** Nothing passes the router any more, in either direction, until the returned function is called. */
+  cut(): () => void;
+  /** As if the line had been changed: the router has another public address, and knows of no connection. */
+  move(): void;
 }
 
 export interface NattedServer extends Machine {
@@ -86,7 +90,14 @@ export class NetworkLab {
       forgetUdp(router);
       return moved;
     };
-    return { ...home, publicAddress: address, setNat, moveUdp };
+    return {
+      ...home,
+      publicAddress: address,
+      setNat,
+      moveUdp,
+      cut: () => cutThrough(router),
+      move: () => moveRouter(router, `${PUBLIC_4}.${this.#hosts++}`),
+    };
   }
 
   /** A machine behind a 1:1 NAT, as clouds have it: every port of a public address is its, but without hairpin. */
@@ -163,4 +174,21 @@ export class NetworkLab {
     sysctl(router, "ipv4/ip_forward", 1);
     return { prefix: inside(namespace), address, address6: "" };
   }
+}
+
+function cutThrough(router: string): () => void {
+  nft(
+    router,
+    `table inet cut {
+      chain through { type filter hook forward priority filter - 1; policy drop; }
+    }`,
+  );
+  return () => void nft(router, "delete table inet cut");
+}
+
+function moveRouter(router: string, address: string): void {
+  // The addresses that it had, and with them what the masquerade knows.
+  ip(router, "-4 address flush dev wan");
+  ip(router, `address add ${address}/24 dev wan`);
+  forgetAll(router);
 }

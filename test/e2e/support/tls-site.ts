@@ -22,18 +22,21 @@ export interface TlsSiteOptions {
 
 export class TlsSite {
   readonly url: string;
-  readonly server: TurnpikeProcess;
+  readonly #start: () => Promise<TurnpikeProcess>;
+  #server: TurnpikeProcess;
   readonly #authority: TestAuthority;
   readonly #removeFiles: () => void;
 
   private constructor(
     host: string,
+    start: () => Promise<TurnpikeProcess>,
     server: TurnpikeProcess,
     authority: TestAuthority,
     removeFiles: () => void,
   ) {
     this.url = `https://${host}/`;
-    this.server = server;
+    this.#start = start;
+    this.#server = server;
     this.#authority = authority;
     this.#removeFiles = removeFiles;
   }
@@ -52,8 +55,18 @@ export class TlsSite {
     const { certFile, keyFile } = authority;
     const tls = ["--tls-port", String(HTTPS), "--tls-cert", certFile, "--tls-key", keyFile];
     const flags = ["--public-host", host, ...tls, ...(options.flags ?? [])];
-    const server = await TurnpikeProcess.start({ prefix, ports: PORTS, flags });
-    return new TlsSite(host, server, authority, folder.remove);
+    const start = () => TurnpikeProcess.start({ prefix, ports: PORTS, flags });
+    return new TlsSite(host, start, await start(), authority, folder.remove);
+  }
+
+  /** The one that runs, or ran last. */
+  get server(): TurnpikeProcess {
+    return this.#server;
+  }
+
+  /** Starts it again, on the same machine, with an empty memory. */
+  async startAgain(): Promise<void> {
+    this.#server = await this.#start();
   }
 
   /** What a browser must trust. */

@@ -102,6 +102,18 @@ export class TurnpikeProcess {
     return this.process.stop(10_000);
   }
 
+  /** Resolves when the signal has ended it. */
+  end(signal: NodeJS.Signals): Promise<Exit> {
+    process.kill(this.process.pid, signal);
+    return this.process.exited;
+  }
+
+  /** As an operator does it, and names another server. Resolves with the answer. */
+  async drain(url: string): Promise<unknown> {
+    const address = `http://127.0.0.1:${this.ports.admin}/drain?url=${encodeURIComponent(url)}`;
+    return JSON.parse(await this.#askFromInside(address, "POST"));
+  }
+
   async #isReady(host: string): Promise<boolean> {
     if (this.process.exit !== undefined) throw new Error("it ended");
     return (await this.#get(`${this.url(host)}readyz`)) !== "";
@@ -109,7 +121,7 @@ export class TurnpikeProcess {
 
   /** The body of a 200, or "". In a network namespace only a process of that namespace can ask. */
   async #get(url: string): Promise<string> {
-    if (this.#prefix.length > 0) return this.#getFromInside(url);
+    if (this.#prefix.length > 0) return this.#askFromInside(url, "GET");
     try {
       const response = await fetch(url);
       return response.ok ? await response.text() : "";
@@ -118,8 +130,9 @@ export class TurnpikeProcess {
     }
   }
 
-  async #getFromInside(url: string): Promise<string> {
-    const script = `fetch(${JSON.stringify(url)}).then(async (r) => r.ok && process.stdout.write(await r.text()), () => {})`;
+  async #askFromInside(url: string, method: "GET" | "POST"): Promise<string> {
+    const ask = `fetch(${JSON.stringify(url)}, { method: "${method}" })`;
+    const script = `${ask}.then(async (r) => r.ok && process.stdout.write(await r.text()), () => {})`;
     return (await run([...this.#prefix, process.execPath, "-e", script])).output;
   }
 }
