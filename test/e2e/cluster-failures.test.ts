@@ -1,5 +1,6 @@
 /** Redis goes, comes back, is empty, hangs; nodes die or are cut off. docs/cluster.md says what is to be seen then. */
 
+import { createHash } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { ErrorCode } from "../../src/signaling/protocol.ts";
@@ -144,6 +145,26 @@ describe.skipIf(isMissing("redis-server"))("nodes over a Redis that fails", () =
     await carl.next("peer-joined");
     expect(await refusal(alone, ROOM)).toBe("room-full");
     await line.close();
+  });
+
+  test("a room that a replica had not heard of is made twice for a moment, and then is one again", async () => {
+    const { ann } = await pair();
+    const key = `turnpike:room:${createHash("sha256").update(ROOM).digest("base64url")}`;
+    expect(await lab.redis.ask(`DEL ${key}`)).toBe(":1\r\n");
+    const [carl, dora] = [await lab.client(west), await lab.client(west)];
+    expect(await carl.join(ROOM)).toMatchObject({ created: true });
+    expect(await dora.join(ROOM)).toMatchObject({ created: false });
+    // As after a failover: every connection is new, and every node says what it has.
+    await lab.redis.ask("CLIENT KILL TYPE normal");
+    expect((await ann.closed).code).toBe(1012);
+    await eventually(
+      "Redis in use again",
+      () => east.isReady(),
+      (ready) => ready,
+    );
+    expect(await refusal(east, ROOM)).toBe("room-full");
+    carl.send({ type: "message", data: "not our trouble" });
+    expect(await dora.next("message")).toMatchObject({ data: "not our trouble" });
   });
 
   async function eventuallyJoined(node: Node, room: string): Promise<SignalingClient> {
