@@ -8,6 +8,7 @@
  */
 
 import type { TransportAddress } from "../../stun/address.ts";
+import type { MonotonicClock } from "../../turn/ports.ts";
 import { type Arena, RECEIVE_SLOTS } from "./arena.ts";
 import { BatchSocket, type BatchSocketOptions, type PacketReceiver } from "./batch-socket.ts";
 import { withPortOf } from "./error-queue.ts";
@@ -48,6 +49,7 @@ export class BatchEngine {
   readonly supportsDontFragment: boolean;
   readonly #libc: Libc;
   readonly #failed: (error: unknown) => void;
+  readonly #clock: MonotonicClock;
   readonly #sender: Sender;
   readonly #sendErrors = new Float64Array(MAX_ERRNO);
   /** By index; what is closed leaves a hole for the next one. */
@@ -64,10 +66,16 @@ export class BatchEngine {
   #isFlushDue = false;
   #done: Promise<void> | undefined;
 
-  /** Throws where the process has no descriptors left. `failed` hears of receivers that throw, and of threads that end. */
-  constructor(libc: Libc, failed: (error: unknown) => void, threads = 1) {
+  /** Throws where the process has no descriptors left. `failed` hears of receivers that throw, and of threads that end; `clock` is the relay's. */
+  constructor(
+    libc: Libc,
+    failed: (error: unknown) => void,
+    threads = 1,
+    clock: MonotonicClock = () => performance.now(),
+  ) {
     this.#libc = libc;
     this.#failed = failed;
+    this.#clock = clock;
     this.#sender = new Sender(libc, new SendErrors(this.#sendErrors));
     this.arena = this.#sender.arena;
     this.supportsDontFragment = canForbidFragments(libc, this.arena);
@@ -91,6 +99,7 @@ export class BatchEngine {
       flowCells: this.flows.cells.buffer,
       bucketCells: this.flows.bucketMemory,
       sourceTable: this.flows.sourceTable,
+      clock: this.#clock,
       reported: () => this.#read(index),
       replaced: () => this.#tellAgain(index),
       failed: this.#failed,

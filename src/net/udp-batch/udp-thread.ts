@@ -1,9 +1,10 @@
 /** The relay's end of a thread that reads UDP sockets. When the thread ends by a defect another one takes its descriptors over. */
 
-import { hrtime } from "node:process";
 import { Worker } from "node:worker_threads";
+import type { MonotonicClock } from "../../turn/ports.ts";
 import type { Arena } from "./arena.ts";
 import type { Libc } from "./libc.ts";
+import { aheadOfMachineMs } from "./machine-clock.ts";
 import { Poll } from "./poll.ts";
 import { RecordRing } from "./ring.ts";
 import { allocateThreadMemory, SIGNAL, sendErrorsOf, type ThreadMemory, totalsOf } from "./shared-memory.ts";
@@ -40,6 +41,8 @@ export interface UdpThreadOptions {
   readonly flowCells: SharedArrayBuffer;
   readonly bucketCells: SharedArrayBuffer;
   readonly sourceTable: SharedArrayBuffer;
+  /** The relay's. */
+  readonly clock: MonotonicClock;
   /** There are reports. */
   readonly reported: () => void;
   /** The thread has ended, and what it was told is forgotten: it must be told again, before another one starts. */
@@ -144,15 +147,14 @@ export class UdpThread {
 
   #start(): Worker {
     this.#startedMs = performance.now();
-    const { flowCells, bucketCells, sourceTable } = this.#options;
-    const clock = { nowMs: performance.now(), machineMs: Number(hrtime.bigint()) / 1e6 };
+    const { flowCells, bucketCells, sourceTable, clock } = this.#options;
     const workerData: WorkerData = {
       memory: this.#memory,
       flowCells,
       bucketCells,
       sourceTable,
       epoll: this.poll.epoll,
-      clock,
+      aheadOfMachineMs: aheadOfMachineMs(clock),
     };
     const worker = new Worker(WORKER_FILE, { workerData, name: "turnpike-udp" });
     worker.on("message", (message: WorkerMessage) => {
@@ -181,6 +183,11 @@ export class UdpThread {
   }
 
   #replace(): void {
+    if (!this.#reports.isEmpty) {
+      this.#options.reported();
+      this.#restTimer = setTimeout(() => this.#replace(), 0);
+      return;
+    }
     this.#orders.clear();
     this.#reports.clear();
     this.#waiting = [];

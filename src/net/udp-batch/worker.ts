@@ -1,6 +1,5 @@
 /** A thread that reads UDP sockets: `UdpThread` starts it, and goes on without it only until it is replaced. */
 
-import { hrtime } from "node:process";
 import { parentPort, workerData } from "node:worker_threads";
 import { SourceLimiter } from "../../turn/source-limiter.ts";
 import { BatchSocket } from "./batch-socket.ts";
@@ -8,6 +7,7 @@ import { readFlowOrder } from "./flow-order.ts";
 import { Forwarder } from "./forwarder.ts";
 import { GatherDelay } from "./gather-delay.ts";
 import { type Libc, loadLibc } from "./libc.ts";
+import { aheadOfMachineMs } from "./machine-clock.ts";
 import { ORDER, readFloat, SOCKET_KIND } from "./records.ts";
 import { Reporter } from "./reporter.ts";
 import { RecordRing } from "./ring.ts";
@@ -22,8 +22,8 @@ export interface WorkerData {
   readonly bucketCells: SharedArrayBuffer;
   readonly sourceTable: SharedArrayBuffer;
   readonly epoll: number;
-  /** The relay's clock, and the machine's at that moment; both in milliseconds. */
-  readonly clock: { readonly nowMs: number; readonly machineMs: number };
+  /** Of the relay's clock. */
+  readonly aheadOfMachineMs: number;
 }
 
 /** What a thread says to the relay in words: the rest are reports. */
@@ -35,10 +35,6 @@ export type WorkerMessage =
 /** A wait is no longer than this, whatever happens to whoever should end it. */
 const MAX_WAIT_MS = 1000;
 const REST_MICROSECONDS = 20_000;
-
-function machineMs(): number {
-  return Number(hrtime.bigint()) / 1e6;
-}
 
 class Worker {
   readonly #libc: Libc;
@@ -52,15 +48,14 @@ class Worker {
   readonly #gather = new GatherDelay();
 
   constructor(libc: Libc, data: WorkerData) {
-    const { memory, epoll, clock } = data;
+    const { memory, epoll } = data;
     this.#libc = libc;
     this.#orders = new RecordRing(memory.orders);
     this.#signals = new Int32Array(memory.signals);
     this.#bucketCells = new Float64Array(data.bucketCells);
     this.#sourceTable = data.sourceTable;
     const sender = new Sender(libc, new SendErrors(sendErrorsOf(memory)));
-    // Both clocks count the same seconds from different starts.
-    const skewMs = clock.nowMs - clock.machineMs + machineMs() - performance.now();
+    const skewMs = data.aheadOfMachineMs - aheadOfMachineMs(() => performance.now());
     this.#rounds = new Rounds(libc, epoll, sender, {
       begin: (nowMs) => {
         this.#forwarder.nowMs = nowMs + skewMs;
