@@ -1,4 +1,4 @@
-/** What the relay hands over to be carried, and what it takes back. */
+/** What the relay hands over to be carried. */
 
 import { describe, expect, test } from "vitest";
 import {
@@ -7,52 +7,27 @@ import {
   sameTransportAddress,
   type TransportAddress,
 } from "../../../src/stun/address.ts";
-import { ATTRIBUTE, METHOD } from "../../../src/stun/registry.ts";
-import { CHANNEL_LIFETIME_MS, PERMISSION_LIFETIME_MS } from "../../../src/turn/allocation.ts";
+import { ATTRIBUTE } from "../../../src/stun/registry.ts";
+import { PERMISSION_LIFETIME_MS } from "../../../src/turn/allocation.ts";
 import { allocate, allocateBoth, assertSuccess } from "../../conformance/checks.ts";
-import { type MemoryOptions, openMemoryTarget } from "../../conformance/memory-target.ts";
-import type { Peer, TargetSettings } from "../../conformance/target.ts";
-import { FakeCarrier, type FakeFlow } from "../../support/fake-carrier.ts";
+import type { Peer } from "../../conformance/target.ts";
+import type { FakeFlow } from "../../support/fake-carrier.ts";
+import {
+  CHANNEL,
+  type FlowBench,
+  MEDIA,
+  OTHER_CHANNEL,
+  openCarried,
+  openFlow,
+  openInside,
+} from "../../support/flow-bench.ts";
 import { check } from "../../support/ice-check.ts";
-import { allocateMobile, moveTo } from "../../support/mobility.ts";
 import type { TurnClient } from "../../support/turn-client.ts";
 
 const ROOM = "blue";
 const ANNS = "the ice password of Ann..";
-const CHANNEL = 0x4000;
-const OTHER_CHANNEL = 0x4001;
-const MEDIA = Buffer.from("media");
-const LIFETIME_SECONDS = 600;
 /** Of one allocation. */
 const MAX_FLOWS = 32;
-
-function open(settings: TargetSettings = {}, options: MemoryOptions = {}) {
-  const carrier = new FakeCarrier();
-  return { ...openMemoryTarget(settings, { ...options, carrier }), carrier };
-}
-
-type Bench = ReturnType<typeof open>;
-
-/** A client that sends by channel to a peer which the network policy lets everybody reach. */
-async function openFlow({ target, carrier }: Bench) {
-  const [client, peer] = [await target.client(), await target.peer()];
-  const relayed = await allocate(client);
-  assertSuccess(await client.channelBind(CHANNEL, peer.address), "ChannelBind");
-  await client.sendChannelData(CHANNEL, MEDIA);
-  const [flow] = carrier.live;
-  if (flow === undefined) throw new Error("nothing is carried");
-  return { client, peer, relayed, flow };
-}
-
-/** Two clients of this relay that have sent to each other. */
-async function openInside({ target, carrier }: Bench) {
-  const clients = [await target.client(), await target.client({ as: target.bob, host: 1 })] as const;
-  const relayed = [await allocate(clients[0]), await allocate(clients[1])] as const;
-  for (const [i, client] of clients.entries())
-    assertSuccess(await client.channelBind(CHANNEL, relayed[1 - i] as TransportAddress), "ChannelBind");
-  for (const client of clients) await client.sendChannelData(CHANNEL, MEDIA);
-  return { clients, relayed, flows: carrier.live };
-}
 
 async function sendNow(peer: Peer, to: TransportAddress, data: Uint8Array = MEDIA): Promise<void> {
   await peer.send(to, data);
@@ -63,7 +38,7 @@ const isTo = (address: TransportAddress) => (flow: FakeFlow) =>
 
 describe("a flow begins", () => {
   test("with ChannelData that went out: by its channel, to its target, until the first of its parts is over", async () => {
-    const bench = open();
+    const bench = openCarried();
     const { client, peer, relayed, flow } = await openFlow(bench);
     expect(flow.ends).toMatchObject({ target: peer.address, channel: CHANNEL, inside: undefined });
     expect(flow.ends.link.remote).toEqual(client.local);
@@ -86,7 +61,7 @@ describe("a flow begins", () => {
 
   test("with a Send indication, or a packet that came in: as Send and Data indications", async () => {
     for (const isFromClient of [true, false]) {
-      const { target, carrier } = open();
+      const { target, carrier } = openCarried();
       const [client, peer] = [await target.client(), await target.peer()];
       const relayed = await allocate(client);
       assertSuccess(await client.createPermission(peer.address), "CreatePermission");
@@ -104,7 +79,7 @@ describe("a flow begins", () => {
   });
 
   test("over the relayed address of the target's family, of two", async () => {
-    const { target, carrier } = open();
+    const { target, carrier } = openCarried();
     const client = await target.client();
     const relayed = await allocateBoth(client);
     for (const [i, family] of ([4, 6] as const).entries()) {
@@ -117,7 +92,7 @@ describe("a flow begins", () => {
   });
 
   test("inside, one for each way, as the other client hears it, until the first part of either is over", async () => {
-    const bench = open();
+    const bench = openCarried();
     const { clients, relayed, flows } = await openInside(bench);
     expect(flows.map(({ ends }) => ends.inside?.source)).toEqual(relayed);
     expect(flows.map(({ ends }) => ends.inside?.link.remote)).toEqual([clients[1].local, clients[0].local]);
@@ -135,7 +110,7 @@ describe("a flow begins", () => {
   });
 
   test("inside as Data indications where the other one has no channel, and not at all where it has no permission", async () => {
-    const { target, carrier } = open();
+    const { target, carrier } = openCarried();
     const [client, other] = [await target.client(), await target.client({ as: target.bob, host: 1 })];
     const [relayed, its] = [await allocate(client), await allocate(other)];
     assertSuccess(await client.channelBind(CHANNEL, its), "ChannelBind");
@@ -148,8 +123,8 @@ describe("a flow begins", () => {
   });
 
   test("with buckets that others can take from", async () => {
-    const { target, carrier } = open({ maxBitsPerSecondPerAllocation: 1e6, maxBitsPerSecond: 1e7 });
-    const { flow } = await openFlow({ target, carrier } as Bench);
+    const { target, carrier } = openCarried({ maxBitsPerSecondPerAllocation: 1e6, maxBitsPerSecond: 1e7 });
+    const { flow } = await openFlow({ target, carrier } as FlowBench);
     const { own, room, total } = flow.ends.buckets;
     expect([own?.cellIndex, total?.cellIndex].every((index) => index !== undefined)).toBe(true);
     expect(room).toBeUndefined();
@@ -157,7 +132,7 @@ describe("a flow begins", () => {
   });
 
   test("never for packets that do not pass", async () => {
-    const bench = open({ maxBitsPerSecondPerAllocation: 8 });
+    const bench = openCarried({ maxBitsPerSecondPerAllocation: 8 });
     const { target, carrier } = bench;
     const [client, peer, stranger] = [
       await target.client(),
@@ -188,8 +163,8 @@ describe("a flow begins", () => {
   });
 
   test("never for clients over a connection, nor where it is not taken: packets pass all the same", async () => {
-    const over = open({}, { transport: "tcp" });
-    const refused = open();
+    const over = openCarried({}, { transport: "tcp" });
+    const refused = openCarried();
     refused.carrier.isFull = true;
     for (const { target, carrier } of [over, refused]) {
       const [client, peer] = [await target.client(), await target.peer()];
@@ -203,7 +178,7 @@ describe("a flow begins", () => {
   });
 
   test("for so many targets of one allocation; those of others that reach its client take no place, and those that are over make room", async () => {
-    const { target, carrier } = open();
+    const { target, carrier } = openCarried();
     const client = await target.client();
     const relayed = await allocate(client);
     const others: TurnClient[] = [];
@@ -234,7 +209,7 @@ describe("a flow begins", () => {
 
 describe("in a room", () => {
   async function openRoom() {
-    const bench = open();
+    const bench = openCarried();
     const { target } = bench;
     const client = await target.client({ as: target.controls.member(ROOM, "ann") });
     const peer = await target.peer();
@@ -325,217 +300,6 @@ describe("in a room", () => {
     carrier.live[0]?.carried({ receivedPackets: 1, lastReceivedMs: beforeMs + 7000 });
     expect(heard()).toBe(beforeMs + 7000);
     expect(turn.lastRelayedAtMs(`r.ann.${ROOM}`)).toBe(beforeMs + 7000);
-    await target.close();
-  });
-});
-
-type Running = Bench & Awaited<ReturnType<typeof openFlow>>;
-
-const ENDS: Record<string, (running: Running) => unknown> = {
-  "a Refresh": ({ client }) => client.refresh(LIFETIME_SECONDS),
-  "a Refresh that ends the allocation": ({ client }) => client.refresh(0),
-  "a CreatePermission, for whatever address": async ({ client, target }) =>
-    client.createPermission((await target.peer({ host: 1 })).address),
-  "a CreatePermission that is refused": ({ client }) => client.createPermission(),
-  "a ChannelBind, of whatever channel": async ({ client, target }) =>
-    client.channelBind(OTHER_CHANNEL, (await target.peer({ host: 1 })).address),
-  "the end of the permission, at the next sweep": ({ target: { controls } }) => {
-    controls.advance(PERMISSION_LIFETIME_MS / 1000);
-    controls.sweep();
-  },
-  "the end of the allocation, at the next sweep": ({ target: { controls } }) => {
-    controls.advance(LIFETIME_SECONDS);
-    controls.sweep();
-  },
-  "the removal of a static user": ({ turn, target }) => turn.closeStaticUser(target.alice.username),
-  "the relay's end": ({ turn }) => turn.close(),
-};
-
-const KEEPS: Record<string, (running: Running) => unknown> = {
-  "a Binding request": ({ client }) => client.bind(),
-  "a request that is not authenticated": ({ client }) => client.ask(METHOD.refresh),
-  "a request with a wrong password": ({ client }) =>
-    client.request(METHOD.createPermission, [], { password: "wrong" }),
-  "packets of its own": async ({ client, peer, relayed }) => {
-    await client.sendChannelData(CHANNEL, MEDIA);
-    await client.sendIndication(peer.address, MEDIA);
-    await peer.send(relayed, MEDIA);
-  },
-  "packets that do not pass": ({ client }) => client.sendChannelData(OTHER_CHANNEL, MEDIA),
-  "requests of others": async ({ target }) => {
-    const other = await target.client({ as: target.bob });
-    await allocate(other);
-    await other.refresh(0);
-  },
-  "a sweep": ({ target }) => target.controls.sweep(),
-  "the removal of another user": ({ turn, target }) => turn.closeStaticUser(target.bob.username),
-};
-
-describe("a flow ends with", () => {
-  test.each(Object.keys(ENDS))("%s", async (name) => {
-    const bench = open();
-    const running = { ...bench, ...(await openFlow(bench)) };
-    await ENDS[name]?.(running);
-    expect(running.flow.isOver).toBe(true);
-    expect(bench.carrier.live).toEqual([]);
-  });
-
-  test("a move of its client, and is not begun again before that is complete", async () => {
-    const { target, carrier } = open();
-    const { client, ticket } = await allocateMobile(await target.client());
-    const [peer, moved] = [await target.peer(), await target.client({ host: 1 })];
-    assertSuccess(await client.channelBind(CHANNEL, peer.address), "ChannelBind");
-    await client.sendChannelData(CHANNEL, MEDIA);
-    expect(carrier.live).toHaveLength(1);
-    assertSuccess(await moveTo(moved, ticket, LIFETIME_SECONDS), "Refresh with the ticket");
-    expect(carrier.live).toEqual([]);
-    await client.sendChannelData(CHANNEL, MEDIA);
-    expect(carrier.live).toEqual([]);
-    await moved.sendChannelData(CHANNEL, MEDIA);
-    expect(carrier.live.map(({ ends }) => ends.link.remote)).toEqual([moved.local]);
-    expect(peer.packets.drain()).toHaveLength(3);
-    await target.close();
-  });
-
-  test("a change at the client that it reaches inside", async () => {
-    const changes: ((client: TurnClient, peer: Peer) => unknown)[] = [
-      (client) => client.refresh(LIFETIME_SECONDS),
-      (client, peer) => client.createPermission(peer.address),
-      (client, peer) => client.channelBind(OTHER_CHANNEL, peer.address),
-      (client) => client.refresh(0),
-    ];
-    for (const change of changes) {
-      const bench = open();
-      const { clients, flows } = await openInside(bench);
-      await change(clients[1], await bench.target.peer());
-      expect(flows.map(({ isOver }) => isOver)).toEqual([true, true]);
-      await bench.target.close();
-    }
-  });
-
-  test("one of two relayed addresses, and only over that one", async () => {
-    const { target, carrier } = open();
-    const client = await target.client();
-    await allocateBoth(client);
-    const peers = [await target.peer(), await target.peer({ family: 6 })] as const;
-    assertSuccess(await client.createPermission(...peers.map(({ address }) => address)), "CreatePermission");
-    const sendAll = async () => {
-      for (const { address } of peers) await client.sendIndication(address, MEDIA);
-    };
-    await sendAll();
-    expect(carrier.live).toHaveLength(2);
-    const ipv6 = { type: ATTRIBUTE.requestedAddressFamily, value: Buffer.from([2, 0, 0, 0]) };
-    assertSuccess(await client.refresh(0, [ipv6]), "Refresh(0) of one");
-    await sendAll();
-    expect(carrier.live.map(({ ends }) => ends.target)).toEqual([peers[0].address]);
-    await target.close();
-  });
-});
-
-describe("a flow goes on after", () => {
-  test.each(Object.keys(KEEPS))("%s", async (name) => {
-    const bench = open();
-    const running = { ...bench, ...(await openFlow(bench)) };
-    await KEEPS[name]?.(running);
-    expect(bench.carrier.flows).toEqual([running.flow]);
-    expect(running.flow.isOver).toBe(false);
-    await bench.target.close();
-  });
-});
-
-test("one that was ended by whoever carried it is begun again with the next packet", async () => {
-  const bench = open();
-  const { client, flow } = await openFlow(bench);
-  flow.isOver = true;
-  await client.sendChannelData(CHANNEL, MEDIA);
-  expect(bench.carrier.live).toHaveLength(1);
-  expect(bench.carrier.live[0]).not.toBe(flow);
-  await bench.target.close();
-});
-
-test("a channel that is over ends nothing but itself: what follows goes as indications", async () => {
-  const bench = open({});
-  const { client, peer } = await openFlow(bench);
-  const { controls } = bench.target;
-  for (let seconds = 0; seconds < CHANNEL_LIFETIME_MS / 1000; seconds += 200) {
-    controls.advance(200);
-    assertSuccess(await client.refresh(LIFETIME_SECONDS), "Refresh");
-    assertSuccess(await client.createPermission(peer.address), "CreatePermission");
-  }
-  await client.sendChannelData(CHANNEL, MEDIA);
-  expect(bench.carrier.live).toEqual([]);
-  await client.sendIndication(peer.address, MEDIA);
-  expect(bench.carrier.live.map(({ ends }) => ends.channel)).toEqual([undefined]);
-  await bench.target.close();
-});
-
-describe("what was carried is counted once", () => {
-  test("for the allocation: while it goes on, when it ends, and what a thread was in the middle of then", async () => {
-    const closed: number[] = [];
-    const bench = open({}, { allocationClosed: ({ sentPackets }) => closed.push(sentPackets) });
-    const { client, flow } = await openFlow(bench);
-    flow.carried({ sentPackets: 10, sentBytes: 1000, overLimitPackets: 2 });
-    bench.target.controls.sweep();
-    bench.target.controls.sweep();
-    flow.carried({ sentPackets: 15 });
-    assertSuccess(await client.refresh(LIFETIME_SECONDS), "Refresh");
-    flow.carried({ sentPackets: 17 });
-    flow.settle();
-    flow.settle();
-    await client.refresh(0);
-    // One was judged here.
-    expect(closed).toEqual([18]);
-    await bench.target.close();
-  });
-
-  test("for both ends inside", async () => {
-    const closed: (readonly number[])[] = [];
-    const bench = open(
-      {},
-      {
-        allocationClosed: (counts) =>
-          closed.push([counts.sentPackets, counts.receivedPackets, counts.overLimitPackets]),
-      },
-    );
-    const { clients, flows } = await openInside(bench);
-    flows[0]?.carried({ sentPackets: 10, receivedPackets: 8, overLimitPackets: 1, overLimitThere: 2 });
-    flows[1]?.carried({ sentPackets: 100, receivedPackets: 100 });
-    bench.target.controls.sweep();
-    for (const client of clients) await client.refresh(0);
-    expect(closed).toEqual([
-      [11, 101, 1],
-      [101, 9, 2],
-    ]);
-    await bench.target.close();
-  });
-
-  test("for the relay, with what others have answered and dropped", async () => {
-    const { target, turn, carrier, answers } = open();
-    const { drops } = turn.counters;
-    const before = { ...turn.counters, drops: { ...drops } };
-    const totals = {
-      ...{
-        sentPackets: 5,
-        sentBytes: 500,
-        receivedPackets: 4,
-        receivedBytes: 400,
-        insidePackets: 3,
-        bindings: 2,
-      },
-      drops: { overloaded: 6, "room-bandwidth": 7 },
-    };
-    carrier.carried(totals);
-    for (let i = 0; i < 2; i++) {
-      target.controls.sweep();
-      expect(turn.counters).toMatchObject({
-        sentPackets: before.sentPackets + 5,
-        receivedBytes: before.receivedBytes + 400,
-        insidePackets: before.insidePackets + 3,
-        unauthenticatedAnswers: before.unauthenticatedAnswers + 2,
-        drops: { ...before.drops, overloaded: 6, "room-bandwidth": 7 },
-      });
-    }
-    expect(answers.get("binding 0")).toBe(1);
     await target.close();
   });
 });
