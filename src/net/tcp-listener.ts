@@ -109,7 +109,7 @@ function createRouting(
     ...(!tlsOnly && toHttp && { http: toHttp }),
     ...(!tlsOnly && turn && { turn: keptAlive((socket: Socket) => turn.accept(socket, "tcp")) }),
   };
-  return (socket) => routeSocket(socket, outside, firstBytesMs);
+  return routeSockets(outside, firstBytesMs);
 }
 
 /** HTTP has timeouts of its own, and WebSockets their heartbeat. */
@@ -121,10 +121,10 @@ function keptAlive(route: (socket: Socket) => void): (socket: Socket) => void {
 }
 
 /** Where there is one way only, whoever is at its end says what is wrong with the first bytes, and when they are late. */
-function routeSocket(socket: Socket, routes: ProtocolRoutes, firstBytesMs: number): void {
+function routeSockets(routes: ProtocolRoutes, firstBytesMs: number): (socket: Socket) => void {
   const [only, ...others] = Object.values(routes);
-  if (only !== undefined && others.length === 0) only(socket);
-  else routeByFirstBytes(socket, routes, firstBytesMs);
+  if (only !== undefined && others.length === 0) return only;
+  return (socket) => routeByFirstBytes(socket, routes, firstBytesMs);
 }
 
 function handToHttp(http: HttpServer, socket: Socket): void {
@@ -139,6 +139,7 @@ function createTlsRoute(
   firstBytesMs: number,
 ): (socket: Socket) => void {
   const ends = new TlsEnds();
+  const routeUndecided = routeSockets(routes, firstBytesMs);
   // A handshake that fails or takes too long is only told of by tls.Server; the connection would stay open.
   server.on("tlsClientError", (_error, socket) => socket.destroy());
   server.on("secureConnection", function routeSecure(socket: TLSSocket) {
@@ -148,7 +149,7 @@ function createTlsRoute(
     const chosen = typeof alpnProtocol === "string" ? alpnProtocol : "";
     if (chosen.startsWith("http/") && routes.http !== undefined) routes.http(socket);
     else if (chosen.startsWith("stun.") && routes.turn !== undefined) routes.turn(socket);
-    else routeSocket(socket, routes, firstBytesMs);
+    else routeUndecided(socket);
   });
   return (socket) => {
     ends.remember(socket);
