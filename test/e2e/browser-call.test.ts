@@ -1,8 +1,9 @@
 /** Two people call each other through the page, from two browsers on this machine. */
 
+import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { Browser, Tab } from "./support/browser.ts";
-import { CallPage, type ConnectionFacts, type JoinOptions } from "./support/call-page.ts";
+import { CallPage, type ConnectionFacts, type JoinOptions, type PageState } from "./support/call-page.ts";
 import { launchChromium } from "./support/chromium.ts";
 import {
   exchangeMessages,
@@ -19,6 +20,10 @@ import { TurnpikeProcess } from "./support/turnpike-process.ts";
 
 /** How long a turned switch may take to show in the path. */
 const SWITCH_MS = 10_000;
+/** A lost socket is sought again within half a second, and once more within a second. */
+const RETURN_MS = 3000;
+/** Sockets that another one took the seat from. */
+const REPLACED = 'turnpike_connections_closed_total{code="4001"}';
 
 describe.skipIf(isMissing("chromium", "firefox-esr"))("a call through the page", () => {
   let server: TurnpikeProcess;
@@ -176,6 +181,24 @@ describe.skipIf(isMissing("chromium", "firefox-esr"))("a call through the page",
       await hangUp(ann, bob);
       expectNoErrors(ann, bob);
     });
+  });
+
+  test("a tab that is duplicated with its seat has the call from then on, and the first one does not fight for it", async () => {
+    const replaced = async () => (await server.metrics()).count(REPLACED);
+    const before = await replaced();
+    const [ann, bob] = await call(["chromium", "chromium"], {});
+    await ann.duplicate();
+    await ann.reaches("ended");
+    const isConnected = (state: PageState | undefined) => state === "connected";
+    await eventually("the duplicate being in the call", () => ann.duplicateState(), isConnected);
+    await bob.reaches("connected");
+    // By when a page that wanted its seat back would have it.
+    await delay(RETURN_MS);
+    expect((await replaced()) - before).toBe(1);
+    expect(await ann.duplicateState()).toBe("connected");
+    await Promise.all([ann.reaches("ended"), bob.reaches("connected")]);
+    await bob.hangUp();
+    await server.isIdle();
   });
 
   test("on http://localhost, as the README has it: relay only, with camera", async () => {

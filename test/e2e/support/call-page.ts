@@ -95,6 +95,15 @@ export class CallPage {
     await eventually(`${this.name}'s page being loaded again`, ask, Boolean);
   }
 
+  /** Opens this tab once more, with its storage and the seat in it. */
+  duplicate(): Promise<void> {
+    return this.tab.evaluate("turnpikeTest.duplicateTab()");
+  }
+
+  duplicateState(): Promise<PageState | undefined> {
+    return this.tab.evaluate(`duplicate.document.querySelector("main")?.dataset.state`);
+  }
+
   /** Turns the switch, before or in a call. */
   setRelayOnly(relayOnly: boolean): Promise<void> {
     return this.#check("#relay-only", relayOnly);

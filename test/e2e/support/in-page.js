@@ -206,7 +206,16 @@
     turnpike.call.addStream(canvas.captureStream(FRAMES_PER_SECOND));
   }
 
+  /** Another tab, with a copy of this one's storage, in which the seat lies as when the page is loaded again. */
+  function duplicateTab() {
+    const { room, resumption: resume } = turnpike.call;
+    const wish = { room, useMedia: false, relayOnly: false };
+    sessionStorage.setItem("turnpike.seat", JSON.stringify({ wish, resume }));
+    globalThis.duplicate = window.open(location.href);
+  }
+
   globalThis.turnpikeTest = {
+    duplicateTab,
     sendAnotherTrack,
     click,
     check,
