@@ -6,8 +6,8 @@ import type { NodeChannel, Operation, Sender } from "./node-channel.ts";
 
 /** RFC 6455's registry: "Service Restart". */
 const CLOSE_SERVICE_RESTART = 1012;
-/** A join has its answer within two seconds: what is here left of them when the other node is silent. */
-export const ENTRY_TIMEOUT_MS = 1500;
+/** A join is answered within two seconds: what is left of them for another node, whose own look into Redis is in it. */
+const ENTRY_TIMEOUT_MS = 1000;
 
 export class Passages {
   readonly #channel: NodeChannel;

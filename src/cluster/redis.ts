@@ -24,8 +24,8 @@ export interface RedisSettings {
   readonly maxReconnectMs: number;
 }
 
-/** A join is answered within two seconds: half of them for Redis. */
-const COMMAND_TIMEOUT_MS = 1000;
+/** A join is answered within two seconds: so much of them for Redis, and the rest for another node (passages.ts). */
+const COMMAND_TIMEOUT_MS = 700;
 const CONNECT_TIMEOUT_MS = 2000;
 const FIRST_RECONNECT_MS = 50;
 /** Until a connection that was ended in order is cut. */
@@ -61,7 +61,7 @@ export class RedisConnections {
     return this.#isReady;
   }
 
-  /** Rejects at once while there is no connection, and after a second without an answer. */
+  /** Rejects at once while there is no connection, and when no answer comes in time. */
   async run(script: string, args: readonly string[]): Promise<unknown> {
     if (!this.#isReady) throw new Error("there is no connection to Redis");
     return this.#commands.eval(script, 0, ...args);
