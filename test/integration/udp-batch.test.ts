@@ -164,6 +164,8 @@ describe.runIf(platform === "linux")("the batched engine", () => {
     const first = listen((_text, socket) => engine.closeSocket(socket));
     await sendAll(first.socket.address, numbered(20));
     await expect.poll(() => first.texts).toEqual(["packet 0"]);
+    // It is free when the thread has heard of it.
+    await delay(QUIET_MS);
     const second = listen();
     expect(second.socket.index).toBe(first.socket.index);
     await sendAll(second.socket.address, ["to the second"]);

@@ -17,6 +17,8 @@ const FIRST_REST_MS = 50;
 const MAX_REST_MS = 5000;
 /** Orders that find no room are tried again so soon: a thread that works makes room within a round. */
 const RETRY_ORDERS_MS = 2;
+/** How long a descriptor may outlive its socket, where nothing comes that would wake the thread. */
+const WAKE_FOR_ORDERS_MS = 50;
 
 /** A process that exits waits for its threads, and they wait for packets. */
 const ends = new Set<() => void>();
@@ -66,6 +68,7 @@ export class UdpThread {
   /** Orders that found no room; what comes after them waits behind them. */
   #waiting: (readonly number[])[] = [];
   #retryTimer: NodeJS.Timeout | undefined;
+  #wakeTimer: NodeJS.Timeout | undefined;
   #worker: Worker;
   #startedMs = 0;
   #restMs = 0;
@@ -111,15 +114,19 @@ export class UdpThread {
     Atomics.store(this.#signals, SIGNAL.told, 0);
   }
 
-  /** Done before the thread looks at another packet, and in order. */
+  /**
+   * Done before the thread looks at another packet, and in order. Nobody waits for it: a thread that sleeps is not woken for each, but once
+   * for all that came meanwhile.
+   */
   order(words: readonly number[]): void {
     // The descriptor that wakes it may be somebody else's by now.
     if (this.#state === "closing" || this.#state === "closed") return;
     if (this.#waiting.length > 0 || !this.#write(words)) {
       this.#waiting.push(words);
       this.#retryTimer ??= setTimeout(this.#retryOrders, RETRY_ORDERS_MS);
+      return this.#wakeForOrders();
     }
-    this.#wakeForOrders();
+    this.#wakeTimer ??= setTimeout(this.#wakeForOrders, WAKE_FOR_ORDERS_MS);
   }
 
   /** Orders that found no room before. */
@@ -140,6 +147,7 @@ export class UdpThread {
     forgetEnd(this.#stop);
     clearTimeout(this.#restTimer);
     clearTimeout(this.#retryTimer);
+    clearTimeout(this.#wakeTimer);
     if (isResting) this.#close();
     else this.#stop();
     return this.#ended;
@@ -215,7 +223,8 @@ export class UdpThread {
     return true;
   }
 
-  #wakeForOrders(): void {
-    if (Atomics.exchange(this.#signals, SIGNAL.asleep, 0) === 1) this.poll.wake();
-  }
+  readonly #wakeForOrders = (): void => {
+    this.#wakeTimer = undefined;
+    if (!this.#orders.isEmpty && Atomics.exchange(this.#signals, SIGNAL.asleep, 0) === 1) this.poll.wake();
+  };
 }

@@ -286,6 +286,8 @@ export const CLOSED_RELAY_RULES: readonly Rule[] = [
       const { data, from } = await ann.client.data.take();
       assert.equal(data.toString(), "inside");
       assertSameAddress(from, ben.relayed);
+      // What each has sent before is judged by then.
+      for (const { client } of [again, eve]) assertSuccess(await client.refresh(), "Refresh");
       assert.deepEqual([again.client.data.pending, eve.client.data.pending], [[], []]);
       assert.equal(target.controls.drops["other-room"] - before, 4);
     },
