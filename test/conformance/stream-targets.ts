@@ -1,8 +1,8 @@
-/** Our relay over TCP and over TLS: the relay sockets of the one are `dgram`'s, those of the other batched where they can be. */
+/** Our relay over TCP and over TLS; its relay sockets are of either engine. */
 
 import { TurnStreams } from "../../src/net/stream-listener.ts";
 import { openTcpListener } from "../../src/net/tcp-listener.ts";
-import { openUdpEngine } from "../../src/net/udp-engine.ts";
+import { openUdpEngine, type UdpEngineName } from "../../src/net/udp-engine.ts";
 import { createSelfSignedCertificate } from "../support/self-signed.ts";
 import { openStreamTransport } from "../support/stream-transport.ts";
 import { EndpointKeeper, openSocketTarget, socketOffers } from "./socket-target.ts";
@@ -12,14 +12,14 @@ const CONNECTIONS = { max: 1000, maxPerAddress: 1000, trustedProxies: [], exempt
 const CERTIFICATE = createSelfSignedCertificate();
 const TLS = { cert: Buffer.from(CERTIFICATE.cert), key: Buffer.from(CERTIFICATE.key) };
 
-function streamKind(name: "tcp" | "tls"): TargetKind {
-  const isTls = name === "tls";
+function streamKind(transport: "tcp" | "tls", engineName: UdpEngineName, name: string): TargetKind {
+  const isTls = transport === "tls";
   return {
     name,
     offers: socketOffers("stream", "tcp-relay"),
     async open(settings) {
       const endpoints = new EndpointKeeper();
-      const engine = await openUdpEngine(isTls ? "auto" : "dgram", rethrow);
+      const engine = await openUdpEngine(engineName, rethrow, 1);
       return openSocketTarget(settings, endpoints, {
         engine,
         stream: isTls ? { ca: CERTIFICATE.cert } : {},
@@ -41,5 +41,6 @@ function rethrow(error: unknown): void {
   throw error;
 }
 
-export const tcpKind = streamKind("tcp");
-export const tlsKind = streamKind("tls");
+export const tcpKind = streamKind("tcp", "dgram", "tcp");
+export const tlsKind = streamKind("tls", "dgram", "tls");
+export const batchedTlsKind = streamKind("tls", "batch", "tls, batched");
