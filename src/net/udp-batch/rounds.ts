@@ -7,7 +7,7 @@ import { ErrorQueue } from "./error-queue.ts";
 import { EPOLLERR, MSG_DONTWAIT } from "./layout.ts";
 import type { Libc } from "./libc.ts";
 import { WAKE } from "./poll.ts";
-import { errorName } from "./send-errors.ts";
+import { EINTR, errorName } from "./send-errors.ts";
 import type { Sender } from "./sender.ts";
 
 /** Of one socket in one round, so that no socket keeps the others waiting. */
@@ -96,7 +96,9 @@ export class Rounds {
     return packets;
   }
 
+  /** A signal that ends a wait is no failure. */
   #countFruitless(events: number, found: number): void {
+    if (events < 0 && this.#libc.errno() === EINTR) return;
     this.#fruitless = events === 0 || found > 0 ? 0 : this.#fruitless + 1;
     if (events < 0 && this.#fruitless === MAX_FRUITLESS)
       this.#handlers.failed(new Error(`epoll_wait: ${errorName(this.#libc.errno())}`));
