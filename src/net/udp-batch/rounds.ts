@@ -74,6 +74,7 @@ export class Rounds {
   round(timeoutMs: number): number {
     const { arena } = this.sender;
     const count = this.#libc.epollWait(this.#epoll, arena.events, EVENT_SLOTS, timeoutMs);
+    const errno = count < 0 ? this.#libc.errno() : 0;
     for (let i = 0; i < count; i++) {
       this.#ready[i] = arena.eventData(i);
       this.#hasErrors[i] = arena.eventFlags(i) & EPOLLERR;
@@ -90,18 +91,18 @@ export class Rounds {
       if (this.#hasErrors[i] !== 0) found += this.#readErrors(socket);
       packets += this.#read(socket);
     }
-    this.#countFruitless(count, found + packets);
+    this.#countFruitless(count, errno, found + packets);
     this.sender.flush();
     this.#nextSlot = 0;
     return packets;
   }
 
   /** A signal that ends a wait is no failure. */
-  #countFruitless(events: number, found: number): void {
-    if (events < 0 && this.#libc.errno() === EINTR) return;
+  #countFruitless(events: number, errno: number, found: number): void {
+    if (errno === EINTR) return;
     this.#fruitless = events === 0 || found > 0 ? 0 : this.#fruitless + 1;
     if (events < 0 && this.#fruitless === MAX_FRUITLESS)
-      this.#handlers.failed(new Error(`epoll_wait: ${errorName(this.#libc.errno())}`));
+      this.#handlers.failed(new Error(`epoll_wait: ${errorName(errno)}`));
   }
 
   /** Without this the socket would be ready for ever. Reading from it then takes what the system keeps beside the queue. */
