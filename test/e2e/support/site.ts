@@ -26,7 +26,7 @@ function references(text: string, type: string): string[] {
   if (type.includes("html")) return captures(text, /<(?:link|script|img)\b[^>]*?\b(?:href|src)="([^"#]+)"/g);
   if (type.includes("css"))
     return captures(text, /url\("?([^")]+)"?\)/g).filter((url) => !url.startsWith("data:"));
-  if (type.includes("javascript")) return captures(text, /\b(?:from|import)\s*\(?\s*"([^"]+)"/g);
+  if (type.includes("javascript")) return captures(text, /(?<!")\b(?:from|import)\s*\(?\s*"([^"]+)"/g);
   return [];
 }
 
