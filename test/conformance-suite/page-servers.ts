@@ -84,7 +84,7 @@ export async function startCoturn(): Promise<StartedServer> {
     certificate.remove();
   }
   try {
-    await listensOnUdp(port);
+    for (const host of [HOSTS[4], `[${HOSTS[6]}]`]) await listensOnUdp(port, [], host);
   } catch (error) {
     await stop();
     throw new Error(`coturn did not start:\n${coturn.output}`, { cause: error });
