@@ -120,7 +120,7 @@ export class BatchSocket {
       arena.writeSocketAddress(offset, wanted);
       const length = wanted.family === 4 ? SOCKADDR.ipv4 : SOCKADDR.ipv6;
       if (libc.bind(descriptor, address, length) < 0) throw systemError(libc, "bind");
-      const bound = withPort(wanted, boundPort(libc, arena, descriptor));
+      const bound = wanted.port === 0 ? withPort(wanted, boundPort(libc, arena, descriptor)) : wanted;
       return new BatchSocket(descriptor, bound, receiver, onIcmp);
     } catch (error) {
       libc.close(descriptor);

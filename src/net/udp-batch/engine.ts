@@ -143,7 +143,7 @@ export class BatchEngine {
     this.#sockets[socket.index] = undefined;
     socket.isOpen = false;
     const thread = this.#threadOf(socket);
-    thread.poll.remove(socket.descriptor);
+    // With the socket itself its place in the thread's poll is gone.
     this.#libc.dup2(this.#nothing, socket.descriptor);
     this.#closing.set(socket.index, socket);
     this.flows.whenUnused(socket, () => thread.order([ORDER.closeSocket, socket.index]));

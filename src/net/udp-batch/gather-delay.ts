@@ -4,12 +4,12 @@
  * each round finds many anyway.
  *
  *   packets per second    below 2,000    5,000    10,000    more      full rounds
- *   sleep                 none           500 µs   250 µs    250 µs    none
+ *   sleep                 none           600 µs   300 µs    250 µs    none
  */
 
 const LIGHT_PACKETS_PER_SECOND = 2000;
 /** What a sleep should bring. */
-const PACKETS_PER_SLEEP = 2.5;
+const PACKETS_PER_SLEEP = 3;
 const MIN_GATHER_MICROSECONDS = 250;
 const MAX_GATHER_MICROSECONDS = 600;
 /** Rounds that bring this many need no help. */

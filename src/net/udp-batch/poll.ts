@@ -1,14 +1,7 @@
 /** What a thread waits for: an epoll descriptor, and an eventfd in it that ends a wait. Both outlive the thread. */
 
 import type { Arena } from "./arena.ts";
-import {
-  EFD_NONBLOCK_CLOEXEC,
-  EPOLL_CLOEXEC,
-  EPOLL_CTL_ADD,
-  EPOLL_CTL_DEL,
-  EPOLLET,
-  EPOLLIN,
-} from "./layout.ts";
+import { EFD_NONBLOCK_CLOEXEC, EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLLET, EPOLLIN } from "./layout.ts";
 import type { Libc } from "./libc.ts";
 import { errorName } from "./send-errors.ts";
 
@@ -41,10 +34,6 @@ export class Poll {
   /** Events of the descriptor come with this index. Throws where the system refuses. */
   add(descriptor: number, index: number): void {
     this.#register(descriptor, EPOLLIN, index);
-  }
-
-  remove(descriptor: number): void {
-    this.#libc.epollControl(this.epoll, EPOLL_CTL_DEL, descriptor, this.#arena.writeRegistration(0, 0));
   }
 
   /** Ends a wait: the one that goes on, or else the next one. */

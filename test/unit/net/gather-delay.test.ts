@@ -28,8 +28,8 @@ test.each([
 
 test.each([
   [2500, 1, 600],
-  [5000, 1, 500],
-  [10_000, 2, 250],
+  [5000, 1, 600],
+  [10_000, 2, 300],
   [20_000, 4, 250],
 ])("%i packets a second, %i a round: they gather for %i µs", (rate, perRound, microseconds) => {
   expect(paceAt(rate, perRound)).toBe(microseconds);
@@ -44,7 +44,7 @@ test("a round that was large needs no delay, one that found nothing after it doe
 test("after a pause nobody waits", () => {
   const gather = new GatherDelay();
   for (let i = 0; i < 1000; i++) gather.count(1);
-  expect(gather.pace(200)).toBe(500);
+  expect(gather.pace(200)).toBe(600);
   gather.count(0);
   expect(gather.pace(1000)).toBe("wait");
 });
