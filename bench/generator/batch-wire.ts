@@ -68,7 +68,7 @@ export class BatchWire implements Wire {
       address: socket.address,
       send: (to, bytes) => {
         this.#packets++;
-        this.#sender.send(socket, to, bytes, 0, bytes.length);
+        this.#sender.push(socket, to, this.#sender.place(bytes, 0, bytes.length), bytes.length);
       },
       close: () => this.#close(socket),
     };

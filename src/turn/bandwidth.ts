@@ -106,6 +106,40 @@ export class Bandwidth {
   }
 }
 
+/** Which bucket has too little for a packet. */
+export type BandwidthDrop = Extract<
+  DropReason,
+  "allocation-bandwidth" | "room-bandwidth" | "total-bandwidth"
+>;
+
+/** Takes a packet from all of these buckets, or from none and says which has too little. */
+export function takeFrom(
+  { own, room, total }: Buckets,
+  dataBytes: number,
+  nowMs: number,
+): BandwidthDrop | undefined {
+  const bytes = dataBytes + DATAGRAM_OVERHEAD_BYTES;
+  if (own?.has(bytes, nowMs) === false) return "allocation-bandwidth";
+  if (room?.has(bytes, nowMs) === false) return "room-bandwidth";
+  if (total?.has(bytes, nowMs) === false) return "total-bandwidth";
+  own?.take(bytes, nowMs);
+  room?.take(bytes, nowMs);
+  total?.take(bytes, nowMs);
+  return undefined;
+}
+
+/** From an allocation's own bucket alone: of a packet that reaches it inside the process, the room and the total have counted already. */
+export function takeFromOwn(
+  own: Buckets["own"],
+  dataBytes: number,
+  nowMs: number,
+): BandwidthDrop | undefined {
+  const bytes = dataBytes + DATAGRAM_OVERHEAD_BYTES;
+  if (own?.has(bytes, nowMs) === false) return "allocation-bandwidth";
+  own?.take(bytes, nowMs);
+  return undefined;
+}
+
 /** Takes a packet from all buckets of the allocation that carries it; false: one has too little, none is touched, the drop is counted. */
 export function takeBandwidth(
   counters: TurnCounters,
@@ -113,29 +147,19 @@ export function takeBandwidth(
   dataBytes: number,
   nowMs: number,
 ): boolean {
-  const { own, room, total } = allocation.buckets;
-  const bytes = dataBytes + DATAGRAM_OVERHEAD_BYTES;
-  if (own?.has(bytes, nowMs) === false) return drop(counters, allocation, "allocation-bandwidth");
-  if (room?.has(bytes, nowMs) === false) return drop(counters, allocation, "room-bandwidth");
-  if (total?.has(bytes, nowMs) === false) return drop(counters, allocation, "total-bandwidth");
-  own?.take(bytes, nowMs);
-  room?.take(bytes, nowMs);
-  total?.take(bytes, nowMs);
-  return true;
+  const why = takeFrom(allocation.buckets, dataBytes, nowMs);
+  return why === undefined || drop(counters, allocation, why);
 }
 
-/** The same at the allocation that a packet reaches inside the process: the room and the total have counted it already. */
+/** The same at the allocation that a packet reaches inside the process. */
 export function takeOwnBandwidth(
   counters: TurnCounters,
   allocation: Allocation,
   dataBytes: number,
   nowMs: number,
 ): boolean {
-  const { own } = allocation.buckets;
-  const bytes = dataBytes + DATAGRAM_OVERHEAD_BYTES;
-  if (own?.has(bytes, nowMs) === false) return drop(counters, allocation, "allocation-bandwidth");
-  own?.take(bytes, nowMs);
-  return true;
+  const why = takeFromOwn(allocation.buckets.own, dataBytes, nowMs);
+  return why === undefined || drop(counters, allocation, why);
 }
 
 /**
@@ -156,7 +180,7 @@ export function takeStreamBandwidth(
   return owedMs;
 }
 
-function drop({ drops }: TurnCounters, allocation: Allocation, why: DropReason): false {
+function drop({ drops }: TurnCounters, allocation: Allocation, why: BandwidthDrop): false {
   drops[why]++;
   allocation.overLimitPackets++;
   return false;

@@ -27,7 +27,7 @@ export interface Flow {
   counted: FlowCounts;
 }
 
-const NOTHING: FlowCounts = {
+export const NOTHING_COUNTED: FlowCounts = {
   sentPackets: 0,
   sentBytes: 0,
   lastSentMs: 0,
@@ -38,7 +38,12 @@ const NOTHING: FlowCounts = {
   overLimitThere: 0,
 };
 
-export const NOTHING_CARRIED: CarriedTotals = { ...NOTHING, insidePackets: 0, bindings: 0, drops: {} };
+export const NOTHING_CARRIED: CarriedTotals = {
+  ...NOTHING_COUNTED,
+  insidePackets: 0,
+  bindings: 0,
+  drops: {},
+};
 
 /** A packet between this allocation's client and the target has passed every rule; those that follow may be carried. */
 export function letPass(
@@ -102,7 +107,7 @@ export function letPass(
     channelThere: channelThere?.number,
     carried,
     expiresAtMs,
-    counted: NOTHING,
+    counted: NOTHING_COUNTED,
   };
   allocation.addFlow(flow);
   to?.addFlow(flow);

@@ -9,26 +9,16 @@ import type {
   FlowCounts,
   FlowEnds,
 } from "../../src/turn/flow-carrier.ts";
-import { NOTHING_CARRIED } from "../../src/turn/flows.ts";
+import { NOTHING_CARRIED, NOTHING_COUNTED } from "../../src/turn/flows.ts";
 import { createSourceTable } from "../../src/turn/source-limiter.ts";
 
 const BUCKETS = 64;
-const NOTHING: FlowCounts = {
-  sentPackets: 0,
-  sentBytes: 0,
-  lastSentMs: 0,
-  receivedPackets: 0,
-  receivedBytes: 0,
-  lastReceivedMs: 0,
-  overLimitPackets: 0,
-  overLimitThere: 0,
-};
 
 export class FakeFlow implements CarriedFlow {
   readonly ends: FlowEnds;
   expiresAtMs: number;
   isOver = false;
-  #counts = NOTHING;
+  #counts = NOTHING_COUNTED;
   #settled: (() => void) | undefined;
 
   constructor(ends: FlowEnds) {

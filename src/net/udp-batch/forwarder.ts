@@ -11,7 +11,7 @@
 import { randomBytes } from "node:crypto";
 import { type IpFamily, sameTransportAddress, type TransportAddress } from "../../stun/address.ts";
 import { METHOD, TRANSACTION_ID_BYTES } from "../../stun/registry.ts";
-import { DATAGRAM_OVERHEAD_BYTES } from "../../turn/bandwidth.ts";
+import { type BandwidthDrop, takeFrom, takeFromOwn } from "../../turn/bandwidth.ts";
 import {
   CHANNEL_DATA_HEADER_BYTES,
   startsChannelData,
@@ -31,6 +31,12 @@ import { CELL, CELLS_PER_FLOW, TOTAL } from "./shared-memory.ts";
 
 /** With its headers it fits any datagram; longer ones are the relay's to judge. */
 const MAX_CARRIED_BYTES = 65_000;
+
+const OVER_LIMIT: Readonly<Record<BandwidthDrop, number>> = {
+  "allocation-bandwidth": TOTAL.overAllocationLimit,
+  "room-bandwidth": TOTAL.overRoomLimit,
+  "total-bandwidth": TOTAL.overTotalLimit,
+};
 
 interface InsideEnd extends Omit<InsideOrder, "socket"> {
   readonly socket: BatchSocket;
@@ -233,13 +239,8 @@ export class Forwarder {
   }
 
   #carryInside(flow: Flow, to: InsideEnd, start: number, end: number): void {
-    const weight = end - start + DATAGRAM_OVERHEAD_BYTES;
-    if (to.own?.has(weight, this.nowMs) === false) {
-      add(this.#totals, TOTAL.overAllocationLimit, 1);
-      add(this.#cells, flow.at + CELL.overLimitThere, 1);
-      return;
-    }
-    to.own?.take(weight, this.nowMs);
+    const why = takeFromOwn(to.own, end - start, this.nowMs);
+    if (why !== undefined) return void this.#dropOver(flow, why, CELL.overLimitThere);
     add(this.#totals, TOTAL.insidePackets, 1);
     this.#countReceived(flow, end - start);
     this.#deliver(to.socket, to.client, to.channel, to.source, start, end);
@@ -307,27 +308,15 @@ export class Forwarder {
     return (this.#cells[at + CELL.expiresAtMs] as number) > this.nowMs;
   }
 
-  /** As `takeBandwidth` does. */
-  #take({ at, buckets }: Flow, bytes: number, cell: number): boolean {
-    const { own, room, total } = buckets;
-    const weight = bytes + DATAGRAM_OVERHEAD_BYTES;
-    const over =
-      own?.has(weight, this.nowMs) === false
-        ? TOTAL.overAllocationLimit
-        : room?.has(weight, this.nowMs) === false
-          ? TOTAL.overRoomLimit
-          : total?.has(weight, this.nowMs) === false
-            ? TOTAL.overTotalLimit
-            : undefined;
-    if (over !== undefined) {
-      add(this.#totals, over, 1);
-      add(this.#cells, at + cell, 1);
-      return false;
-    }
-    own?.take(weight, this.nowMs);
-    room?.take(weight, this.nowMs);
-    total?.take(weight, this.nowMs);
-    return true;
+  #take(flow: Flow, bytes: number, cell: number): boolean {
+    const why = takeFrom(flow.buckets, bytes, this.nowMs);
+    return why === undefined || this.#dropOver(flow, why, cell);
+  }
+
+  #dropOver({ at }: Flow, why: BandwidthDrop, cell: number): false {
+    add(this.#totals, OVER_LIMIT[why], 1);
+    add(this.#cells, at + cell, 1);
+    return false;
   }
 }
 

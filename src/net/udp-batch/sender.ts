@@ -9,25 +9,11 @@ import { SendQueue } from "./send-queue.ts";
 
 export class Sender {
   readonly arena: Arena;
-  readonly errors: SendErrors;
   readonly #queue: SendQueue;
 
   constructor(libc: Libc, errors: SendErrors) {
     this.arena = new Arena(libc);
-    this.errors = errors;
     this.#queue = new SendQueue(libc, this.arena, errors);
-  }
-
-  /** Sends data[start, end) with the next `flush`. Bytes outside of the arena are copied. */
-  send(
-    socket: BatchSocket,
-    to: TransportAddress,
-    data: Uint8Array,
-    start: number,
-    end: number,
-    dontFragment = false,
-  ): void {
-    this.push(socket, to, this.place(data, start, end), end - start, dontFragment);
   }
 
   /** Where data[start, end) lies in the arena, with a few bytes before it that may be written; for `push`, at once. */
